@@ -1,0 +1,44 @@
+"""Two clusters for one program: real processes, and one process on a virtual clock."""
+
+from dlpar.world.constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    IN_PLACE,
+    MAX,
+    MIN,
+    PROC_NULL,
+    PROD,
+    SUM,
+    UNDEFINED,
+    MPIError,
+    Status,
+)
+from dlpar.world.network import Network
+from dlpar.world.real.run import run
+from dlpar.world.trace import Message, Outcome, Span, Trace
+from dlpar.world.virtual.deadlock import Deadlock
+from dlpar.world.virtual.simulate import simulate
+from dlpar.world.work import work
+
+__all__ = [
+    "ANY_SOURCE",
+    "ANY_TAG",
+    "IN_PLACE",
+    "MAX",
+    "MIN",
+    "PROC_NULL",
+    "PROD",
+    "SUM",
+    "UNDEFINED",
+    "Deadlock",
+    "MPIError",
+    "Message",
+    "Network",
+    "Outcome",
+    "Span",
+    "Status",
+    "Trace",
+    "run",
+    "simulate",
+    "work",
+]

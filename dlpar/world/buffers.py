@@ -1,0 +1,70 @@
+"""What mpi4py's buffer interface takes as a message: arrays, `[array, count]`, and no more."""
+
+import operator
+
+import numpy as np
+
+PLAIN = frozenset("?bBhHiIlLqQfd")  # native formats whose memory can be cast to bytes as it is
+
+
+def byte_view(spec):
+    """Return the memory of a buffer argument as a flat, byte-wise memoryview, without a copy.
+
+    spec : contiguous array or other buffer, or a list/tuple `[buffer, count]`, `[buffer, datatype]`
+        or `[buffer, count, datatype]` as in mpi4py.
+
+    Raises what mpi4py raises: TypeError for what is no buffer, BufferError for one that is not
+    contiguous or has no MPI type, KeyError for one of Python objects.
+    """
+    try:
+        view = memoryview(spec)
+        if view.format in PLAIN:
+            return view.cast("B")  # nearly every message; the rest is told apart below
+    except (TypeError, ValueError, BufferError):
+        pass
+    return memoryview(flat_array(spec).view(np.uint8))
+
+
+def flat_array(spec):
+    """Return a buffer argument's elements as a 1-D array on the same memory, in memory order."""
+    if isinstance(spec, list | tuple):
+        return _counted(spec)
+    try:
+        array = spec if isinstance(spec, np.ndarray) else np.asarray(memoryview(spec))
+    except TypeError:
+        name = type(spec).__name__
+        raise TypeError(f"message: expecting buffer or list/tuple, got {name}") from None
+    if array.dtype.hasobject or array.dtype.kind in "OVUST":
+        raise KeyError(f"cannot map {array.dtype} to MPI datatype")
+    if array.dtype.kind in "mM":
+        raise BufferError(f"{array.dtype} has no MPI datatype")
+    if not array.dtype.isnative:
+        raise BufferError(f"{array.dtype.str} has non-native byte order")
+    if not array.flags.forc:
+        raise BufferError("the buffer is not contiguous; send a copy, np.ascontiguousarray(x)")
+    return array.reshape(-1, order="A")
+
+
+def writable_array(spec):
+    """Return `flat_array(spec)`; raise BufferError if it cannot be written."""
+    array = flat_array(spec)
+    if not array.flags.writeable:
+        raise BufferError("the receive buffer is not writable")
+    return array
+
+
+def _counted(spec):
+    """Resolve `[buffer, count]`, `[buffer, datatype]` and `[buffer, count, datatype]`."""
+    if not 1 <= len(spec) <= 3 or isinstance(spec[0], list | tuple):
+        raise TypeError("message: expecting [buffer], [buffer, count] or [buffer, count, datatype]")
+    array = flat_array(spec[0])
+    count = array.size
+    for item in spec[1:]:
+        if hasattr(item, "Get_size"):  # an mpi4py Datatype
+            if item.Get_size() != array.itemsize:
+                raise TypeError(f"message: datatype of {item.Get_size()} bytes for {array.dtype}")
+        elif item is not None:
+            count = operator.index(item)
+    if not 0 <= count <= array.size:
+        raise ValueError(f"message: count {count} of a buffer of {array.size} elements")
+    return array[:count]

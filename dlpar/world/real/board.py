@@ -1,0 +1,82 @@
+"""Where every rank of `run` stands: a page of memory that outlives a rank that is killed.
+
+A rank writes, the caller reads, nobody locks: each field is one aligned 64-bit word.
+"""
+
+import mmap
+import signal
+
+FOLDER = "DLPAR_FOLDER"  # environment variable: the folder that holds the board
+RANKS = 16  # slots: the most ranks that one cluster of engines has
+
+# The words of a slot. ARGS and the two after it belong to WHAT.
+PID, ENDED, ENDED_AT, CALL, STATE, WHAT, ARGS = range(7)
+WORDS = 10
+
+# STATE, in the order a call passes through them.
+RUNNING, RETURNED, RAISED = 1, 2, 3
+
+# WHAT: the MPI call in which the rank waits, and the names of its arguments.
+CALLS = {
+    "Send": ("dest", "tag"),
+    "Recv": ("source", "tag"),
+    "Sendrecv": ("dest", "source", "recvtag"),
+    "Wait for Isend": ("dest", "tag"),
+    "Wait for Irecv": ("source", "tag"),
+    "Waitany": (),
+    "Probe": ("source", "tag"),
+    "Barrier": (),
+    "Bcast": ("root",),
+    "Reduce": ("root",),
+    "Allreduce": (),
+    "Gather": ("root",),
+    "Scatter": ("root",),
+    "Allgather": (),
+    "Alltoall": (),
+    "Split": (),
+}
+CODE = {name: code for code, name in enumerate(CALLS, start=1)}  # 0: in no MPI call
+
+
+def create(path):
+    """Make the board's file, every word 0."""
+    with open(path, "wb") as file:
+        file.truncate(RANKS * WORDS * 8)
+
+
+def attach(path):
+    """Return the board's slots: a list of writable memoryviews of WORDS int64 each."""
+    with open(path, "r+b") as file:
+        words = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
+    return [words[r * WORDS : (r + 1) * WORDS] for r in range(RANKS)]
+
+
+def ended_word(status):
+    """Encode for ENDED how a process ended: exit code + 1, or minus the signal; 0 is alive."""
+    return status + 1 if status >= 0 else status
+
+
+def how_it_ended(word):
+    """Say in words what `ended_word` encoded."""
+    if word > 0:
+        return f"exited with code {word - 1}"
+    return f"was killed by signal {-word} ({signal.Signals(-word).name})"
+
+
+def stands(slot):
+    """Say in words where the rank of `slot` stands, as "waits in Recv(source=0, tag=3)"."""
+    return f"waits in {call(slot)}" if slot[WHAT] else "computes, in no MPI call"
+
+
+def call(slot):
+    """Return the call in which the rank of `slot` waits, as "Recv(source=0, tag=3)"."""
+    name, arguments = list(CALLS.items())[slot[WHAT] - 1]
+    values = slot[ARGS : ARGS + len(arguments)]
+    shown = (f"{a}={_word(a, v)}" for a, v in zip(arguments, values, strict=True))
+    return f"{name}({', '.join(shown)})"
+
+
+def _word(argument, value):
+    if value == -1 and argument != "dest":
+        return "ANY_SOURCE" if argument == "source" else "ANY_TAG"
+    return value

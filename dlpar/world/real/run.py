@@ -1,0 +1,201 @@
+"""`run`: the same program on real processes, over MPI."""
+
+import contextlib
+import os
+import pickle
+import re
+import signal
+import sys
+import time
+import traceback
+
+from dlpar.world.arguments import check_call
+from dlpar.world.real import board, engines, errors, under_mpiexec
+from dlpar.world.real.pairing import trace_of
+from dlpar.world.real.rank import run_program, serve
+from dlpar.world.real.reaper import MARK
+from dlpar.world.trace import Outcome
+
+GRACE = 0.3  # s that the other ranks get to end, once one has raised
+TICK = 0.01  # s between two looks at the board
+DUMP_LIMIT = 1.0  # s at most for the stuck ranks to write their stacks
+
+
+def run(program, ranks, args=(), timeout=60):
+    """Run `program(comm, *args)` on real processes, one a rank, that talk over MPI.
+
+    Parameters
+    ----------
+    program : function of a communicator (mpi4py's names) and `args`, also one defined in a
+        notebook; its value is the rank's result. All three travel pickled.
+    ranks : int, 1 to 16. (More: `simulate`.)
+    args : tuple; every rank gets its own copy.
+    timeout : s of wall time for the program. The first call also starts the processes.
+
+    Returns
+    -------
+    Outcome: results in rank order; time (s, wall: from the ranks' common start to the end of the
+    last); trace.
+
+    Raises
+    ------
+    TimeoutError : the time is over; it says which ranks have not ended and where each stands.
+    RuntimeError : a rank's process ended, or MPI cannot be started.
+    MPIError, and whatever else a rank raises, with a note that holds that rank's traceback.
+
+    What a rank prints appears when the call ends, in rank order. The processes stay for the next
+    call, with one BLAS thread each, and end with this process, however it ends.
+
+    Under `mpiexec -n N python -m mpi4py`, all N processes call `run`, the first `ranks` of them are
+    the ranks, and all get the same Outcome; a program that does not end in time ends the job.
+    """
+    check_call(program, ranks, args, timeout)
+    if MARK in os.environ:
+        raise RuntimeError("run cannot be called by a program that run itself is running")
+    if under_mpiexec.here():
+        return under_mpiexec.run(program, ranks, args, timeout)
+    if ranks > board.RANKS:
+        raise ValueError(f"ranks must be at most {board.RANKS}, got {ranks}: simulate takes more")
+    by_value = set()
+    while True:
+        try:
+            return _run_on_engines(_pickled(program, args), ranks, timeout)
+        except errors.NotImportable as error:
+            # A module that only this process knows, as of a test or a lab: send its code instead.
+            if error.name in by_value or error.name not in sys.modules:
+                raise
+            by_value.add(error.name)
+            import cloudpickle
+
+            cloudpickle.register_pickle_by_value(sys.modules[error.name])
+
+
+def _run_on_engines(payload, ranks, timeout):
+    with engines.lock:
+        call = _Call(engines.cluster(ranks), ranks)
+        try:
+            replies = call.replies(payload, timeout)
+        finally:
+            call.clear()
+            if not call.over:  # ranks of this call may still be at it
+                engines.stop()
+    elapsed, trace = trace_of([log for _, log in replies])
+    return Outcome([pickle.loads(result) for result, _ in replies], elapsed, trace)
+
+
+def _pickled(program, args):
+    import cloudpickle
+
+    try:
+        return cloudpickle.dumps((program, tuple(args)))
+    except Exception as error:
+        error.add_note("run sends program and args to other processes: they must be picklable")
+        raise
+
+
+class _Call:
+    """One call on its way: its ranks' words on the board, their files in the cluster's folder."""
+
+    def __init__(self, cluster, ranks):
+        cluster.calls += 1
+        self.cluster = cluster
+        self.number = cluster.calls
+        self.slots = dict(enumerate(cluster.slots[:ranks]))
+        self.over = False  # whether every rank has ended
+
+    def replies(self, payload, timeout):
+        """Send the program, wait, and return each rank's (pickled result, log); or raise."""
+        (self.cluster.folder / f"{self.number}.in").write_bytes(payload)
+        deadline = time.monotonic() + timeout
+        futures = self.cluster.submit(
+            len(self.slots), serve, self.number, len(self.slots), sys.path, os.getcwd()
+        )
+        raised_at = None
+        while waiting := [future for future in futures if not future.ready()]:
+            waiting[0].wait(TICK)
+            now = time.monotonic()
+            if loss := self.cluster.loss():
+                raise self._lost(loss)
+            if raised_at is None and self._in_state(board.RAISED):
+                raised_at = now
+            if raised_at is not None and now > raised_at + GRACE:
+                break
+            if raised_at is None and now > deadline:
+                raise self._too_long(timeout)
+        if self._in_state(board.RAISED):
+            self.over = not waiting
+            raise self._raised()
+        replies = [future.get() for future in futures]
+        self.over = True
+        return replies
+
+    def _in_state(self, state):
+        """Return the ranks that are in `state` of this call."""
+        return [
+            rank
+            for rank, slot in self.slots.items()
+            if slot[board.CALL] == self.number and slot[board.STATE] == state
+        ]
+
+    def _lost(self, loss):
+        """Return the RuntimeError for a process that ended, with the stack that a crash left."""
+        error = RuntimeError(loss)
+        for rank, frames in self._stacks(self.slots).items():
+            error.add_note(f"rank {rank} stood at:\n{frames}")
+        return error
+
+    def _too_long(self, timeout):
+        """Return the TimeoutError that says where each rank that has not ended stands."""
+        begun = [r for r, slot in self.slots.items() if slot[board.CALL] == self.number]
+        stuck = self._in_state(board.RUNNING)
+        words = [f"rank {r} {board.stands(self.slots[r])}" for r in stuck]
+        words += [f"rank {r} has not begun" for r in self.slots if r not in begun]
+        error = TimeoutError(f"the program did not end within {timeout:g} s: {'; '.join(words)}")
+        for rank in stuck:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.slots[rank][board.PID], signal.SIGUSR1)
+        for rank, frames in self._stacks(stuck, limit=DUMP_LIMIT).items():
+            error.add_note(f"rank {rank} stands at:\n{frames}")
+        return error
+
+    def _raised(self):
+        """Return the exception of the lowest rank that raised."""
+        paths = {r: f"{self.number}-{r}.error" for r in self._in_state(board.RAISED)}
+        packed = {r: (self.cluster.folder / path).read_bytes() for r, path in paths.items()}
+        return errors.lowest(packed, len(self.slots))
+
+    def _stacks(self, ranks, limit=0.0):
+        """Return {rank: its frames as text} of those whose stack was written within `limit` s."""
+        paths = {r: self.cluster.folder / f"{self.slots[r][board.PID]}.stack" for r in ranks}
+        deadline = time.monotonic() + limit
+        frames = {}
+        while len(frames) < len(paths):
+            for rank, path in paths.items():
+                if path.exists() and (text := program_frames(path.read_text())):
+                    frames[rank] = text
+            if time.monotonic() > deadline:
+                break
+            time.sleep(TICK)
+        return frames
+
+    def clear(self):
+        """Write what the ranks printed, in rank order; remove the call's files."""
+        for rank in self.slots:
+            path = self.cluster.folder / f"{self.number}-{rank}.out"
+            if path.exists():
+                sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))
+        for path in self.cluster.folder.glob(f"{self.number}[.-]*"):
+            path.unlink()
+
+
+def program_frames(dump):
+    """Return the frames of the program in a faulthandler dump, most recent last, with source."""
+    for thread in dump.split("\n\n"):
+        frames = re.findall(r'File "(.*)", line (\d+) in (.*)', thread)
+        own = [i for i, (_, _, name) in enumerate(frames) if name == run_program.__name__]
+        if own:
+            rows = [
+                (file, int(line), name, None) for file, line, name in reversed(frames[: own[-1]])
+            ]
+            return "".join(traceback.StackSummary.from_list(rows).format()).rstrip()
+    return ""

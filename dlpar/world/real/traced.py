@@ -1,0 +1,263 @@
+"""mpi4py's communicator behind the words of `dlpar.world`, with a log of what each rank did."""
+
+import re
+import struct
+from time import perf_counter
+
+import numpy as np
+
+from dlpar.world.buffers import byte_view
+from dlpar.world.constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    IN_PLACE,
+    PROC_NULL,
+    SUM,
+    UNDEFINED,
+    MPIError,
+    Op,
+)
+from dlpar.world.real import board
+from dlpar.world.real.mpi import MPI
+from dlpar.world.real.requests import TO_MPI, TracedRequest, fill
+
+_OPS = {"SUM": MPI.SUM, "PROD": MPI.PROD, "MAX": MPI.MAX, "MIN": MPI.MIN}
+_ERRORS = {
+    getattr(MPI, name): f"MPI_{name}" for name in dir(MPI) if name.startswith("ERR_")
+}  # MPI error class -> its name
+
+
+_show = struct.Struct("4q").pack_into
+_FIRST = 8 * board.WHAT  # byte of the slot where what is shown begins
+_SEND, _RECV, _SENDRECV, _PROBE = (board.CODE[c] for c in ("Send", "Recv", "Sendrecv", "Probe"))
+_WAIT_SEND, _WAIT_RECV = board.CODE["Wait for Isend"], board.CODE["Wait for Irecv"]
+
+
+class TracedComm:
+    """mpi4py's buffer interface over `comm`; every call is logged and shown on the board.
+
+    A call of MPI's that fails raises `MPIError`; what mpi4py itself refuses (TypeError,
+    ValueError, BufferError...) passes through.
+    """
+
+    def __init__(self, comm, log, key=(), members=None):
+        """Wrap `comm`, whose ranks are the ranks `members` of the run."""
+        self._comm = comm
+        self._log = log
+        self._spans = log.spans
+        self._slot = log.slot
+        self._met = MPI.Status()
+        self._splits = 0
+        self.rank = comm.Get_rank()
+        self.size = comm.Get_size()
+        self.key = key  # the same on all members, different for each communicator of a call
+        self.members = list(range(self.size)) if members is None else members
+        self.sends = []  # (dest, tag, nbytes, time of the call)
+        self.receives = []  # [source, tag, time of completion], in posting order; None: not yet
+        self.pending = set()  # requests not seen complete
+        log.comms.append(self)
+
+    def Get_rank(self):
+        """Return this rank."""
+        return self.rank
+
+    def Get_size(self):
+        """Return how many ranks there are."""
+        return self.size
+
+    # Point to point: a few extra microseconds a message are all that a trace may cost, so these
+    # five spell out what `_collective` does for the others.
+
+    def Send(self, buf, dest, tag=0):
+        """See mpi4py."""
+        start = self._stand(_SEND, dest, tag)
+        try:
+            self._comm.Send(buf, TO_MPI.get(dest, dest), tag)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        finally:
+            self._slot[board.WHAT] = 0
+        self._spans.append(("Send", start, perf_counter()))
+        if dest != PROC_NULL:
+            self.sends.append((dest, tag, _nbytes(buf), start))
+
+    def Recv(self, buf, source=ANY_SOURCE, tag=ANY_TAG, status=None):
+        """See mpi4py."""
+        met = self._met
+        start = self._stand(_RECV, source, tag)
+        try:
+            self._comm.Recv(buf, TO_MPI.get(source, source), tag, met)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        finally:
+            self._slot[board.WHAT] = 0
+        self._received("Recv", start, met, status)
+
+    def Sendrecv(
+        self,
+        sendbuf,
+        dest,
+        sendtag=0,
+        recvbuf=None,
+        source=ANY_SOURCE,
+        recvtag=ANY_TAG,
+        status=None,
+    ):
+        """See mpi4py."""
+        met = self._met
+        to, there = TO_MPI.get(dest, dest), TO_MPI.get(source, source)
+        start = self._stand(_SENDRECV, dest, source, recvtag)
+        try:
+            self._comm.Sendrecv(sendbuf, to, sendtag, recvbuf, there, recvtag, met)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        finally:
+            self._slot[board.WHAT] = 0
+        if dest != PROC_NULL:
+            self.sends.append((dest, sendtag, _nbytes(sendbuf), start))
+        self._received("Sendrecv", start, met, status)
+
+    def Isend(self, buf, dest, tag=0):
+        """See mpi4py."""
+        start = perf_counter()
+        try:
+            request = self._comm.Isend(buf, TO_MPI.get(dest, dest), tag)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        if dest != PROC_NULL:
+            self.sends.append((dest, tag, _nbytes(buf), start))
+        return TracedRequest(request, self, _WAIT_SEND, dest, tag, None)
+
+    def Irecv(self, buf, source=ANY_SOURCE, tag=ANY_TAG):
+        """See mpi4py."""
+        try:
+            request = self._comm.Irecv(buf, TO_MPI.get(source, source), tag)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        line = [None, tag, None]
+        self.receives.append(line)
+        return TracedRequest(request, self, _WAIT_RECV, source, tag, line)
+
+    def Probe(self, source=ANY_SOURCE, tag=ANY_TAG, status=None):
+        """See mpi4py."""
+        start = self._stand(_PROBE, source, tag)
+        there = TO_MPI.get(source, source)
+        found = self._logged("Probe", start, self._comm.Probe, there, tag, self._met)
+        if status is not None:
+            fill(status, self._met)
+        return found
+
+    def Iprobe(self, source=ANY_SOURCE, tag=ANY_TAG, status=None):
+        """See mpi4py."""
+        try:
+            found = self._comm.Iprobe(TO_MPI.get(source, source), tag, self._met)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        if found and status is not None:
+            fill(status, self._met)
+        return found
+
+    # Collectives.
+
+    def Barrier(self):
+        """See mpi4py."""
+        self._collective("Barrier", None, self._comm.Barrier)
+
+    def Bcast(self, buf, root=0):
+        """See mpi4py."""
+        self._collective("Bcast", root, self._comm.Bcast, buf, root)
+
+    def Reduce(self, sendbuf, recvbuf, op=SUM, root=0):
+        """See mpi4py."""
+        call = self._comm.Reduce
+        self._collective("Reduce", root, call, _in_place(sendbuf), recvbuf, _op(op), root)
+
+    def Allreduce(self, sendbuf, recvbuf, op=SUM):
+        """See mpi4py."""
+        call = self._comm.Allreduce
+        self._collective("Allreduce", None, call, _in_place(sendbuf), recvbuf, _op(op))
+
+    def Gather(self, sendbuf, recvbuf, root=0):
+        """See mpi4py."""
+        self._collective("Gather", root, self._comm.Gather, _in_place(sendbuf), recvbuf, root)
+
+    def Scatter(self, sendbuf, recvbuf, root=0):
+        """See mpi4py."""
+        self._collective("Scatter", root, self._comm.Scatter, sendbuf, _in_place(recvbuf), root)
+
+    def Allgather(self, sendbuf, recvbuf):
+        """See mpi4py."""
+        self._collective("Allgather", None, self._comm.Allgather, _in_place(sendbuf), recvbuf)
+
+    def Alltoall(self, sendbuf, recvbuf):
+        """See mpi4py."""
+        self._collective("Alltoall", None, self._comm.Alltoall, _in_place(sendbuf), recvbuf)
+
+    def Split(self, color=0, key=0):
+        """See mpi4py; None for color UNDEFINED, where mpi4py has COMM_NULL."""
+        if color < 0 and color != UNDEFINED:  # not every MPI looks
+            rank = self.members[self.rank]
+            raise MPIError("MPI_ERR_ARG", f"rank {rank}: a color is at least 0, not {color}")
+        there = MPI.UNDEFINED if color == UNDEFINED else color
+        comm = self._collective("Split", None, self._comm.Split, there, key)
+        self._splits += 1
+        if comm == MPI.COMM_NULL:
+            return None
+        ranks = comm.Get_group().Translate_ranks(None, self._comm.Get_group())
+        members = [self.members[r] for r in ranks]
+        return TracedComm(comm, self._log, (*self.key, self._splits, color), members)
+
+    # How a call is made.
+
+    def _stand(self, code, a=0, b=0, c=0):
+        """Show on the board that this rank waits in call `code`; return the time, in s."""
+        try:  # noqa: SIM105, contextlib.suppress would cost half a microsecond
+            _show(self._slot, _FIRST, code, a, b, c)
+        except struct.error:  # an argument is no int: mpi4py will say so
+            pass
+        return perf_counter()
+
+    def _collective(self, what, root, call, *args):
+        start = self._stand(board.CODE[what], *([] if root is None else [root]))
+        return self._logged(what, start, call, *args)
+
+    def _logged(self, what, start, call, *args):
+        """Call, and log the span since `start`."""
+        try:
+            value = call(*args)
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        finally:
+            self._slot[board.WHAT] = 0
+        self._spans.append((what, start, perf_counter()))
+        return value
+
+    def _received(self, what, start, met, status):
+        end = perf_counter()
+        self._spans.append((what, start, end))
+        source = met.source
+        if source != MPI.PROC_NULL:
+            self.receives.append((source, met.tag, end))
+        if status is not None:
+            fill(status, met)
+
+    def _named(self, error):
+        """Return the MPIError that tells of mpi4py's `error`."""
+        rank = self.members[self.rank]
+        name = _ERRORS.get(error.Get_error_class(), "MPI_ERR_UNKNOWN")
+        said = error.Get_error_string().splitlines()[-1]  # MPICH's last line says most
+        said = re.sub(r"^\w+(\(\d+\))?: ", "", said)  # Open MPI's class, MPICH's function
+        where = f" in {board.call(self._slot)}" if self._slot[board.WHAT] else ""
+        return MPIError(name, f"rank {rank}: {said}{where}")
+
+
+def _op(op):
+    return _OPS[op.name] if isinstance(op, Op) else op
+
+
+def _in_place(buf):
+    return MPI.IN_PLACE if buf is IN_PLACE else buf
+
+
+def _nbytes(buf):
+    return buf.nbytes if isinstance(buf, np.ndarray) else len(byte_view(buf))

@@ -1,0 +1,1 @@
+"""The virtual clock: ranks as greenlets, messages as events, collectives as meetings."""

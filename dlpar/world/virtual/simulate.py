@@ -1,0 +1,99 @@
+"""`simulate`: many ranks in one process, on a virtual clock."""
+
+import ctypes
+import threading
+import traceback
+from pathlib import Path
+
+from dlpar.world.arguments import check_call
+from dlpar.world.network import Network
+from dlpar.world.trace import Outcome
+from dlpar.world.virtual.comm import SimComm
+from dlpar.world.virtual.deadlock import whereabouts
+from dlpar.world.virtual.engine import World
+
+
+def simulate(program, ranks, args=(), network=None, timeout=60):
+    """Run `program(comm, *args)` on every rank of a simulated cluster.
+
+    Parameters
+    ----------
+    program : function of a communicator (mpi4py's names) and `args`; what it returns is the
+        rank's result.
+    ranks : int, 1 or more.
+    args : tuple; every rank gets the same objects.
+    network : Network, or None for `Network()`.
+    timeout : s of wall time after which the simulation is given up.
+
+    Returns
+    -------
+    Outcome: results in rank order; time (s, virtual: the last rank's clock); trace.
+
+    Raises
+    ------
+    Deadlock : every unfinished rank waits for another; it says who waits for whom.
+    TimeoutError : the wall time is over; it says where every rank stands.
+    MPIError, and whatever else a rank raises, with a note that names the rank.
+
+    Cost: about 4 us of wall time a message, whatever the number of ranks.
+    """
+    check_call(program, ranks, args, timeout)
+    if network is None:
+        network = Network()
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network, got {type(network).__name__}")
+    world = World(ranks, network)
+    everyone = tuple(range(ranks))
+    for rank in world.ranks:
+        comm = SimComm(world, rank, everyone, rank.number, 0)
+        world.start(rank, lambda comm=comm: program(comm, *args))
+    try:
+        with _Alarm(timeout):
+            world.run()
+    except _OutOfTime as alarm:
+        raise TimeoutError(_too_long(world, timeout, alarm)) from None
+    clocks = [rank.clock for rank in world.ranks]
+    return Outcome([rank.result for rank in world.ranks], max(clocks), world.trace())
+
+
+class _OutOfTime(BaseException):
+    """Raised in the simulating thread by the alarm; no program's `except Exception` eats it."""
+
+
+class _Alarm:
+    """Raise _OutOfTime in the thread that entered, after `seconds`, unless it has left by then."""
+
+    def __init__(self, seconds):
+        self.thread = threading.get_ident()
+        self.lock = threading.Lock()
+        self.left = False
+        self.rung = False
+        self.timer = threading.Timer(seconds, self._ring)
+        self.timer.daemon = True
+
+    def _ring(self):
+        with self.lock:
+            if not self.left:
+                self.rung = True
+                thread, error = ctypes.c_ulong(self.thread), ctypes.py_object(_OutOfTime)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
+
+    def __enter__(self):
+        self.timer.start()
+
+    def __exit__(self, kind, error, tb):
+        self.timer.cancel()
+        with self.lock:
+            self.left = True
+        if self.rung and kind is not _OutOfTime:
+            # It rang in the last instant: withdraw the exception, if it is not on its way yet.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), None)
+
+
+def _too_long(world, timeout, alarm):
+    ours = str(Path(__file__).parents[1])
+    frames = [f for f in traceback.extract_tb(alarm.__traceback__) if ours not in f.filename]
+    where = f", at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    runner = f"rank {world.running.number} was running{where}" if world.running else "no rank ran"
+    over = f"the simulation did not end within {timeout} s of wall time"
+    return "; ".join([over, runner, *whereabouts(world)])
