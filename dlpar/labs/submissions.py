@@ -1,0 +1,96 @@
+"""What was handed in: found, read and never trusted."""
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from dlpar.labs.notebook import json_cells, text_cells
+
+LARGEST = 16 * 2**20  # bytes of a notebook
+KINDS = (".ipynb", ".md")
+DEEPEST = 3  # folders in a student's folder
+
+
+class Submission(NamedTuple):
+    """One student's notebook, or why there is none."""
+
+    student: str
+    path: Path | None
+    fault: str = ""
+
+    def read(self):
+        """Return the notebook's bytes. Raises ValueError, which says what is wrong with it."""
+        if self.path is None:
+            raise ValueError(self.fault)
+        try:
+            # A link is not followed, and a pipe is not waited for.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror}") from None
+        with open(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ValueError("it is no file")
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
+        return content
+
+
+def find(folder, lab):
+    """Return the Submissions in `folder`, by student: notebooks, or a folder for each student.
+
+    lab : name of the lab's folder; of a student's notebooks, the one of that name counts.
+    Raises FileNotFoundError if there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder} of submissions")
+    found: dict[str, Submission] = {}
+    for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            submission = Submission(printable(path.stem), None, "a symbolic link is not followed")
+        elif entry.is_dir():
+            submission = _in_folder(printable(entry.name), path, lab)
+        elif path.suffix in KINDS:
+            submission = Submission(printable(path.stem), path)
+        else:
+            continue
+        if submission.student in found:
+            submission = submission._replace(student=printable(entry.name))
+        found[submission.student] = submission
+    return list(found.values())
+
+
+def cells_of(path, content):
+    """Return the sources of the code cells. Raises ValueError, which says what is wrong."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text_cells(text) if path.suffix == ".md" else json_cells(text)
+
+
+def printable(name):
+    """Return a file's name as text that fits in a line, whatever bytes it is made of."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _in_folder(student, folder, lab):
+    found = []
+    for where, folders, files in os.walk(folder):
+        depth = len(Path(where).relative_to(folder).parts)
+        folders[:] = [f for f in sorted(folders) if not f.startswith(".")] * (depth < DEEPEST)
+        found += [Path(where, name) for name in sorted(files) if Path(name).suffix in KINDS]
+    named = [path for path in found if path.stem == lab] or [p for p in found if p.suffix != ".md"]
+    if len(named) == 1:
+        return Submission(student, named[0])
+    fault = f"there are {len(named)} notebooks" if named else "there is no notebook"
+    return Submission(student, None, f"{fault}; it should be {lab}.ipynb")
