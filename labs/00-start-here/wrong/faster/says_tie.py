@@ -1,0 +1,19 @@
+"""Says 'tie' where nobody can tell: a word that nobody asked for."""
+
+import numpy as np
+
+CAUGHT = r"turns=10, .*your function returned 'tie', but the ranges overlap"
+
+
+def faster(f, g, clock, turns):
+    f()
+    g()
+    times = {"f": [], "g": []}
+    for _ in range(turns):
+        for name, run in (("f", f), ("g", g)):
+            start = clock()
+            run()
+            times[name].append(clock() - start)
+    f1, f3 = np.percentile(times["f"], [25, 75])
+    g1, g3 = np.percentile(times["g"], [25, 75])
+    return "f" if f3 < g1 else "g" if g3 < f1 else "tie"

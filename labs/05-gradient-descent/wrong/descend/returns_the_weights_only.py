@@ -1,0 +1,16 @@
+"""Forgets to return the losses."""
+
+CAUGHT = r"m=12, b=4, epochs=2: return two things"
+
+
+def descend(loss_and_grad, w, m, b, epochs, lr, rng):
+    losses = []
+    for _ in range(epochs):
+        order, total = rng.permutation(m), 0.0
+        for start in range(0, m, b):
+            batch = order[start : start + b]
+            loss, g = loss_and_grad(w, batch)
+            total += len(batch) * loss
+            w = w - lr * g
+        losses.append(total / m)
+    return w

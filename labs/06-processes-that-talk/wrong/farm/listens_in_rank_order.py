@@ -1,0 +1,34 @@
+"""Receives from worker 1, 2, ... in turn: who is done sooner must wait for its turn."""
+
+import numpy as np
+
+from dlpar.world import Status
+
+CAUGHT = r"it took .* virtual time, par is"
+TASK, DONE = 1, 2
+
+
+def farm(n, comm, solve):
+    p, status, number = comm.size, Status(), np.empty(1)
+    if p == 1:
+        return np.array([solve(i) for i in range(n)])
+    if comm.rank > 0:
+        while True:
+            comm.Recv(number, source=0, status=status)
+            if status.Get_tag() == DONE:
+                return None
+            comm.Send(np.array([solve(int(number[0]))]), dest=0)
+    results, doing, given = np.empty(n), [None] * p, 0
+    for worker in range(1, min(p, n + 1)):
+        comm.Send(np.array([float(given)]), dest=worker, tag=TASK)
+        doing[worker], given = given, given + 1
+    for back in range(n):
+        worker = 1 + back % (p - 1)
+        comm.Recv(number, source=worker)
+        results[doing[worker]] = number[0]
+        if given < n:
+            comm.Send(np.array([float(given)]), dest=worker, tag=TASK)
+            doing[worker], given = given, given + 1
+    for worker in range(1, p):
+        comm.Send(number, dest=worker, tag=DONE)
+    return results

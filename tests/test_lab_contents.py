@@ -1,0 +1,131 @@
+"""The graders are graded: what every lab in labs/ must keep."""
+
+import importlib.util
+import random
+import re
+
+import jupytext
+import numpy as np
+import pytest
+
+from dlpar.labs import folders
+from dlpar.labs.checking import SKELETON, examine, local
+from dlpar.labs.folders import hints_of, tasks_of
+from dlpar.labs.notebook import cell_of, code_cells, cut_solutions, definitions, text_cells
+from dlpar.labs.task import HELD_OUT, PUBLIC
+
+LABS = {path.parent.name: path.parent for path in sorted(folders.HOME.glob("*/lab.md"))}
+WRONG = [path for lab in LABS.values() for path in sorted((lab / "wrong").glob("*/*.py"))]
+REFERENCES = {name: definitions(code_cells(lab / "lab.md"))[0] for name, lab in LABS.items()}
+SEEDS = (7, 2026)
+
+each_lab = pytest.mark.parametrize("lab", LABS)
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def failures(lab, functions, seed=SEEDS[0], tasks=None):
+    """Check all tasks, public and held out; return {task: message} of those that failed."""
+    found = {}
+    for name, task in (tasks or tasks_of(LABS[lab])).items():
+        for check, rng in task.parts(seed).values():
+            verdict = examine(task, check, local(functions[name]), rng)
+            if not verdict.passed:
+                found.setdefault(name, verdict.message)
+    return found
+
+
+@each_lab
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reference_gets_full_marks_whatever_the_seed(lab, seed):
+    assert failures(lab, REFERENCES[lab], seed) == {}
+
+
+@each_lab
+def test_the_order_of_the_tasks_does_not_matter(lab):
+    tasks = list(tasks_of(LABS[lab]).items())
+    random.Random(7).shuffle(tasks)
+    assert failures(lab, REFERENCES[lab], tasks=dict(tasks)) == {}
+
+
+@each_lab
+def test_the_skeleton_fails_every_task_and_says_that_it_is_one(lab):
+    text = cut_solutions((LABS[lab] / "lab.md").read_text(encoding="utf-8"))
+    functions, broken = definitions(text_cells(text))
+    assert not broken
+    assert failures(lab, functions) == dict.fromkeys(tasks_of(LABS[lab]), SKELETON)
+
+
+@each_lab
+def test_every_task_has_at_least_five_wrong_answers(lab):
+    tasks = tasks_of(LABS[lab])
+    here = [path.parent.name for path in WRONG if path.is_relative_to(LABS[lab])]
+    assert set(here) == set(tasks)
+    assert all(here.count(task) >= 5 for task in tasks)
+
+
+@pytest.mark.parametrize(
+    "path", WRONG, ids=lambda path: "-".join([*path.parts[-4:-3], path.parent.name, path.stem])
+)
+def test_a_wrong_answer_loses_its_task_alone_and_the_message_says_why(path):
+    lab, task, module = path.parents[2].name, path.parent.name, load(path)
+    assert module.__doc__
+    failed = failures(lab, REFERENCES[lab] | {task: getattr(module, task)})
+    assert list(failed) == [task]
+    assert re.search(module.CAUGHT, failed[task]), failed[task]
+
+
+@each_lab
+def test_each_task_has_a_promise_an_own_cell_and_three_hints(lab):
+    tasks, hints = tasks_of(LABS[lab]), hints_of(LABS[lab])
+    assert list(hints) == list(tasks)
+    assert all(len(texts) == 3 and all(texts) for texts in hints.values())
+    cells = code_cells(LABS[lab] / "lab.md")
+    assert all("BEGIN SOLUTION" in cell_of(cells, task) for task in tasks)
+    assert all(REFERENCES[lab][task].__doc__ for task in tasks)
+
+
+@each_lab
+def test_points_and_names_agree_with_the_notebook_that_nbgrader_reads(lab):
+    notebook = jupytext.read(LABS[lab] / "lab.md")
+    meta = [cell.metadata["nbgrader"] for cell in notebook.cells if "nbgrader" in cell.metadata]
+    tasks = tasks_of(LABS[lab]).values()
+    assert [m["grade_id"] for m in meta if m["solution"]] == [task.name for task in tasks]
+    assert [m["points"] for m in meta if m["grade"]] == [task.points for task in tasks]
+    assert all(task.points > 0 and 0 < task.seconds <= 30 for task in tasks)
+
+
+@each_lab
+def test_how_many_inputs_there_are_does_not_depend_on_the_seed_and_words_repeat(lab):
+    def words(task, seed):
+        heard = []
+        for check, rng in task.parts(seed).values():
+            examine(task, check, local(REFERENCES[lab][task.name]), rng, heard.append)
+        return heard
+
+    for task in tasks_of(LABS[lab]).values():
+        assert words(task, 7) == words(task, 7)
+        assert len(words(task, 7)) == len(words(task, 8)) >= 2
+
+
+@each_lab
+def test_what_is_shown_after_success_is_a_figure_or_a_table(lab):
+    for name, task in tasks_of(LABS[lab]).items():
+        if task.show is not None:
+            assert "<" in task.show(REFERENCES[lab][name])._repr_html_()
+
+
+@each_lab
+def test_the_held_out_part_has_inputs_of_its_own(lab):
+    for task in tasks_of(LABS[lab]).values():
+        parts = task.parts(7)
+        assert list(parts) == [PUBLIC, HELD_OUT]
+        assert parts[PUBLIC][1].integers(2**60) != parts[HELD_OUT][1].integers(2**60)
+    assert np.array_equal(
+        task.parts(7)[HELD_OUT][1].random(3), task.parts(7)[HELD_OUT][1].random(3)
+    )
