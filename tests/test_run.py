@@ -7,6 +7,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from dlpar import run
 from dlpar.world import ANY_SOURCE, ANY_TAG, MPIError, Status
 from dlpar.world.real import board, engines
+from dlpar.world.real import run as run_module
 
 pytestmark = [pytest.mark.mpi, pytest.mark.xdist_group("mpi")]
 
@@ -350,6 +352,18 @@ def test_a_hang_is_told_with_each_ranks_call_and_line():
     notes = caught.value.__notes__
     for note, line in zip(notes, ("comm.Recv(", "comm.Barrier()", "in hang"), strict=True):
         assert line in note
+
+
+def test_the_stacks_of_a_hang_are_told_in_rank_order_whoever_writes_first(tmp_path, monkeypatch):
+    def write(rank):
+        frames = f'File "p.py", line {rank} in f\nFile "rank.py", line 1 in run_program\n'
+        (tmp_path / f"{rank}.stack").write_text(frames)
+
+    slots = [[rank] + [0] * (board.WORDS - 1) for rank in range(3)]
+    cluster = SimpleNamespace(folder=tmp_path, slots=slots, calls=0)
+    write(2)
+    monkeypatch.setattr(run_module.time, "sleep", lambda s: [write(rank) for rank in (0, 1)])
+    assert list(run_module._Call(cluster, 3)._stacks([0, 1, 2], limit=60)) == [0, 1, 2]
 
 
 def test_a_hang_in_c_code_that_lets_no_thread_run_ends_too():

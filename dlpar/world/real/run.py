@@ -165,7 +165,10 @@ class _Call:
         return errors.lowest(packed, len(self.slots))
 
     def _stacks(self, ranks, limit=0.0):
-        """Return {rank: its frames as text} of those whose stack was written within `limit` s."""
+        """Return {rank: its frames as text}, in the order of `ranks`, of the stacks that came.
+
+        limit : s to wait for them; they come in any order.
+        """
         paths = {r: self.cluster.folder / f"{self.slots[r][board.PID]}.stack" for r in ranks}
         deadline = time.monotonic() + limit
         frames = {}
@@ -176,7 +179,7 @@ class _Call:
             if time.monotonic() > deadline:
                 break
             time.sleep(TICK)
-        return frames
+        return {rank: frames[rank] for rank in ranks if rank in frames}
 
     def clear(self):
         """Write what the ranks printed, in rank order; remove the call's files."""
