@@ -1,0 +1,467 @@
+"""Expressions of a kernel, translated once into closures `value(m, env)`.
+
+`m` is the Machine; `env` holds the function's variables, by slot. A closure returns a NumPy scalar
+where the value is the same in all lanes, a vector with one entry a lane where it may differ, or a
+View of an array, a tuple, a group. In lanes that are not active a vector holds anything.
+"""
+
+import ast
+
+import numpy as np
+
+from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber
+from dlpar.gpu.lockstep.functions import lookup
+from dlpar.gpu.lockstep.intrinsic import Intrinsic
+from dlpar.gpu.lockstep.memory import Access, View, load, view_of
+from dlpar.gpu.lockstep.source import MISSING
+from dlpar.gpu.lockstep.types import BINARY, UNARY, constant, dtype_of, select, truth
+
+UNSET = object()  # a variable that no lane has assigned
+MODULES = type(ast)
+
+
+class Expressions:
+    """Translates expressions of one function. `meter` says whether to count while running."""
+
+    def __init__(self, source, compile_function, checks, metered):
+        self.source, self.compile_function = source, compile_function
+        self.checks, self.metered = checks, metered
+        self.slots = {name: slot for slot, name in enumerate(source.locals())}
+        self.accesses = []  # to be made to forget after a launch
+
+    def value(self, node):
+        """Return the closure of an expression."""
+        translate = getattr(self, f"_value_{type(node).__name__}", None)
+        if translate is None:
+            raise self.source.unsupported(node, f"{type(node).__name__} is not supported")
+        known = self.static(node)
+        if known is not MISSING:
+            return self.fixed(node, known)
+        return translate(node)
+
+    # What is known before the launch
+
+    def static(self, node):
+        """Return the Python object that `node` always is, or MISSING."""
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            return MISSING if node.id in self.slots else self.source.outer(node.id)
+        if isinstance(node, ast.Attribute):
+            owner = self.static(node.value)
+            return MISSING if owner is MISSING else getattr(owner, node.attr, MISSING)
+        if isinstance(node, ast.Tuple):
+            parts = [self.static(part) for part in node.elts]
+            return MISSING if any(part is MISSING for part in parts) else tuple(parts)
+        if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Subscript | ast.Call):
+            return self._folded(node)
+        return MISSING
+
+    def _folded(self, node):
+        """Return the value of a sum of constants, as `TILE + 1`, or of an item of a constant."""
+        if isinstance(node, ast.Call):
+            what, args = self.static(node.func), [self.static(arg) for arg in node.args]
+            plain = isinstance(what, type | type(len)) and what in (int, float, len, max, min, abs)
+            if not plain or not args or node.keywords:
+                return MISSING
+            numbers = all(isinstance(a, int | float | tuple) for a in args)
+            return what(*args) if numbers else MISSING
+        parts = [
+            self.static(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)
+        ]
+        if any(part is MISSING for part in parts):
+            return MISSING
+        number = isinstance(node, ast.Subscript) and isinstance(parts[0], tuple)
+        if not number and not all(type(part) in (int, float) for part in parts):
+            return MISSING
+        return eval(compile(ast.Expression(_literal(node, parts)), "", "eval"), {}, {})
+
+    def fixed(self, node, known):
+        """Return the closure of what is known: a number, an array, or what only a call uses."""
+        if isinstance(known, np.ndarray):
+            name = ast.unparse(node)
+            view = view_of(np.ascontiguousarray(known), name, "constant")
+            return lambda m, env: view
+        if isinstance(known, Intrinsic) and known.reads:
+            read = known.lower
+            return lambda m, env: read(m)
+        known = constant(known)
+        return lambda m, env: known
+
+    # Names, numbers, arithmetic
+
+    def _value_Constant(self, node):
+        return self.fixed(node, node.value)
+
+    def _value_Name(self, node):
+        if node.id not in self.slots:
+            raise NameError(f"{self.source.name}: {node.id} is not defined")
+        slot, site, name = self.slots[node.id], self.source.site(node), node.id
+
+        def read(m, env):
+            value = env[slot]
+            if value is UNSET:
+                where = f"{site.kernel}, line {site.line}"
+                raise UnboundLocalError(f"{where}: {name} is read before it is assigned")
+            return value
+
+        return read
+
+    def _value_BinOp(self, node):
+        a, b = self.value(node.left), self.value(node.right)
+        kind = type(node.op).__name__
+        if kind == "MatMult":
+            raise self.source.unsupported(node, "@ is no operator for one thread")
+        if kind == "Pow" and isinstance(node.right, ast.Constant) and node.right.value == 2:
+            return self.arithmetic(node, "Mult", a, a)
+        return self.arithmetic(node, kind, a, b)
+
+    def arithmetic(self, node, kind, a, b):
+        """Return the closure of `a kind b`, counted and watched as asked."""
+        apply, site = BINARY[kind], self.source.site(node)
+
+        def plain(m, env):
+            return apply(a(m, env), b(m, env))
+
+        if not (self.metered or self.checks.nan or self.checks.division):
+            return plain
+        divides = self.checks.division and kind in ("Div", "FloorDiv", "Mod")
+        metered, nan = self.metered, self.checks.nan
+
+        def watched(m, env):
+            x, y = a(m, env), b(m, env)
+            if divides:
+                _refuse(m, y == 0, DivisionByZero, "division by zero", site)
+            value = apply(x, y)
+            if nan and value.dtype.kind == "f":
+                _refuse(m, np.isnan(value), NotANumber, "the result is not a number", site)
+            if metered and value.dtype.kind in "fc":
+                m.meter.flops(m, site)
+            return value
+
+        return watched
+
+    def _value_UnaryOp(self, node):
+        operand, apply = self.value(node.operand), UNARY[type(node.op).__name__]
+        return lambda m, env: apply(operand(m, env))
+
+    def _value_BoolOp(self, node):
+        parts = [self.value(part) for part in node.values]
+        return self.shortcut(parts, isinstance(node.op, ast.And))
+
+    def _value_Compare(self, node):
+        terms = [self.value(term) for term in (node.left, *node.comparators)]
+        kinds = [type(op).__name__ for op in node.ops]
+        if strange := set(kinds) - set(BINARY):
+            raise self.source.unsupported(node, f"{min(strange)} is no comparison of numbers")
+        if len(kinds) == 1:
+            apply, (a, b) = BINARY[kinds[0]], terms
+            return lambda m, env: apply(a(m, env), b(m, env))
+
+        def chain(m, env):
+            left = terms[0](m, env)
+            result, saved = None, m.active
+            try:
+                for kind, term in zip(kinds, terms[1:], strict=True):
+                    right = term(m, env)
+                    this = BINARY[kind](left, right)
+                    result = this if result is None else result & this
+                    if not _narrow(m, saved, result):
+                        break
+                    left = right
+            finally:
+                m.active = saved
+            return result
+
+        return chain
+
+    def shortcut(self, parts, all_of):
+        """Return the closure of `and` (`all_of`) or `or`: a part runs where it can still matter."""
+
+        def evaluate(m, env):
+            result, saved = parts[0](m, env), m.active
+            try:
+                for part in parts[1:]:
+                    so_far = truth(result)
+                    undecided = so_far if all_of else ~so_far
+                    if not _narrow(m, saved, undecided):
+                        break
+                    value = part(m, env)
+                    uniform = undecided.ndim == 0
+                    result = value if uniform else select(undecided, value, result)
+            finally:
+                m.active = saved
+            return result
+
+        return evaluate
+
+    def _value_IfExp(self, node):
+        test, yes, no = (self.value(part) for part in (node.test, node.body, node.orelse))
+
+        def choose(m, env):
+            c = truth(test(m, env))
+            if c.ndim == 0:
+                return (yes if c else no)(m, env)
+            saved = m.active
+            try:
+                a = yes(m, env) if _narrow(m, saved, c) else None
+                b = no(m, env) if _narrow(m, saved, ~c) else None
+            finally:
+                m.active = saved
+            return b if a is None else a if b is None else select(c, a, b)
+
+        return choose
+
+    # Tuples, arrays
+
+    def _value_Tuple(self, node):
+        parts = [self.value(part) for part in node.elts]
+        return lambda m, env: tuple(part(m, env) for part in parts)
+
+    def _value_Attribute(self, node):
+        owner, name, unsupported = self.value(node.value), node.attr, self.source.unsupported
+
+        def read(m, env):
+            thing = owner(m, env)
+            if isinstance(thing, View):
+                if name in ("size", "ndim"):
+                    return np.int64(getattr(thing, name))
+                if name == "shape":
+                    return tuple(np.int64(n) for n in thing.shape)
+                if name == "dtype":
+                    return thing.dtype
+            raise unsupported(node, f"no attribute {name} in a kernel")
+
+        return read
+
+    def _value_Subscript(self, node):
+        owner, index = self.value(node.value), self.index(node)
+        access = self.access(node)
+        metered, unsupported = self.metered, self.source.unsupported
+
+        def read(m, env):
+            view = owner(m, env)
+            if isinstance(view, tuple):
+                (i,) = index(m, env)
+                if not isinstance(i, np.integer):
+                    raise unsupported(node, "the index into a tuple must be the same in all lanes")
+                return view[i]
+            if not isinstance(view, View):
+                raise unsupported(node, "only arrays and tuples have elements")
+            at = index(m, env)
+            if len(at) != view.ndim or any(isinstance(i, slice) for i in at):
+                return part_of(m, view, at, access)
+            flat = access(m, view, at)
+            if metered:
+                m.meter.access(m, "load", view, flat, access)
+            return load(m, view, flat, access)
+
+        return read
+
+    def access(self, node):
+        """Return an Access for this place, which forgets after the launch."""
+        access = Access(self.source.site(node))
+        self.accesses.append(access)
+        return access
+
+    def index(self, node):
+        """Return the closure of a subscript: a list of integers and slices."""
+        where = node.slice
+        parts = [
+            self._index_part(p) for p in (where.elts if isinstance(where, ast.Tuple) else [where])
+        ]
+        site = self.source.site(node)
+
+        def evaluate(m, env):
+            found = []
+            for part in parts:
+                i = part(m, env)
+                if isinstance(i, tuple):
+                    found += i
+                else:
+                    found.append(i)
+            for i in found:
+                if not isinstance(i, slice) and i.dtype.kind not in "iu":
+                    where = f"{site.kernel}, line {site.line}"
+                    raise TypeError(
+                        f"{where}: an index is an integer, not {i.dtype}\n    {site.text}"
+                    )
+            return found
+
+        return evaluate
+
+    def _index_part(self, node):
+        if not isinstance(node, ast.Slice):
+            return self.value(node)
+        parts = (node.lower, node.upper, node.step)
+        ends = [None if part is None else self.value(part) for part in parts]
+
+        def cut(m, env):
+            values = [end and end(m, env) for end in ends]
+            if any(v is not None and v.ndim for v in values):
+                raise self.source.unsupported(
+                    node, "the ends of a slice must be the same in all lanes"
+                )
+            return slice(*(None if v is None else int(v) for v in values))
+
+        return cut
+
+    # Calls
+
+    def _value_Call(self, node):
+        if isinstance(node.func, ast.Attribute) and self.static(node.func) is MISSING:
+            return self._method(node)
+        what = self.static(node.func)
+        if what is MISSING:
+            raise self.source.unsupported(node, f"no function {ast.unparse(node.func)} is known")
+        if isinstance(what, Intrinsic):
+            return self._intrinsic(node, what)
+        if hasattr(what, "lockstep_source"):
+            return self._device_function(node, what)
+        if node.keywords:
+            raise self.source.unsupported(node, "named arguments are not supported here")
+        args = [self.value(arg) for arg in node.args]
+        found = lookup(what)
+        if found is None:
+            found = self._cast(node, what)
+        site, metered = self.source.site(node), self.metered
+
+        def call(m, env):
+            value = found(*(arg(m, env) for arg in args))
+            if metered and getattr(value, "dtype", None) is not None and value.dtype.kind == "f":
+                m.meter.flops(m, site)
+            return value
+
+        return call
+
+    def _cast(self, node, what):
+        try:
+            dtype = dtype_of(what)
+        except TypeError:
+            name = ast.unparse(node.func)
+            raise self.source.unsupported(
+                node,
+                f"{name} cannot be called in a kernel; make it a device function with "
+                "@cuda.jit(device=True)"
+                if callable(what)
+                else f"{name} is no function",
+            ) from None
+        return lambda x: x.astype(dtype)
+
+    def _intrinsic(self, node, what):
+        site, lower = self.source.site(node), what.lower
+        if what.static:
+            words = {word.arg: self._static_argument(word.value) for word in node.keywords}
+            args = [self._static_argument(arg) for arg in node.args]
+            return lower(self, node, *args, **words)
+        args = [self.value(arg) for arg in node.args]
+        words = {word.arg: self.value(word.value) for word in node.keywords}
+        access = self.access(node) if what.access else site
+        metered, meter = self.metered, what.meter
+
+        def call(m, env):
+            if metered and meter:
+                getattr(m.meter, meter)(m, site)
+            try:
+                return lower(
+                    m,
+                    access,
+                    *(arg(m, env) for arg in args),
+                    **{key: word(m, env) for key, word in words.items()},
+                )
+            except TypeError as error:
+                if "argument" in str(error):
+                    raise TypeError(
+                        f"{site.kernel}, line {site.line}: {what.name}: {error}"
+                    ) from None
+                raise
+
+        return call
+
+    def _static_argument(self, node):
+        known = self.static(node)
+        if known is MISSING:
+            raise self.source.unsupported(
+                node, f"{ast.unparse(node)} must be a constant: shapes are fixed before the launch"
+            )
+        return known
+
+    def _method(self, node):
+        owner, name = self.value(node.func.value), node.func.attr
+        args, site = [self.value(arg) for arg in node.args], self.source.site(node)
+
+        def call(m, env):
+            thing = owner(m, env)
+            method = getattr(thing, f"lockstep_{name}", None)
+            if method is None:
+                raise self.source.unsupported(node, f"no method {name} in a kernel")
+            return method(m, site, *(arg(m, env) for arg in args))
+
+        return call
+
+    def _device_function(self, node, function):
+        body = self.compile_function(function, self, node)
+        args = [self.value(arg) for arg in node.args]
+        if node.keywords or len(args) != len(body.parameters):
+            need = ", ".join(body.parameters)
+            raise TypeError(
+                f"{self.source.name}, line {self.source.site(node).line}: "
+                f"{body.name} takes ({need})"
+            )
+        return lambda m, env: body(m, [arg(m, env) for arg in args])
+
+
+def part_of(m, view, index, access):
+    """Return the View of a row, a slice, or a block of `view`."""
+    if len(index) > view.ndim:
+        site = access.site
+        raise IndexError(
+            f"{site.kernel}, line {site.line}: {len(index)} indices for "
+            f"{view.store.name} of {view.ndim} dimensions\n    {site.text}"
+        )
+    base, shape, strides = view.base, [], []
+    for axis, i in enumerate(index):
+        n, s = view.shape[axis], view.strides[axis]
+        if isinstance(i, slice):
+            start, stop, step = i.indices(n)
+            if step < 1:
+                raise NotImplementedError("a slice in a kernel goes forwards")
+            base = base + start * s
+            shape.append(len(range(start, stop, step)))
+            strides.append(s * step)
+        else:
+            row = View(view.store, (n,), (s,), 0)
+            base = base + Access(access.site)(m, row, [i])
+    rest = len(index)
+    return View(view.store, (*shape, *view.shape[rest:]), (*strides, *view.strides[rest:]), base)
+
+
+def _narrow(m, saved, where):
+    """Leave active those of `saved` that are in `where`; return whether anybody is."""
+    if where.ndim == 0:
+        return bool(where)
+    mask = where if saved is None else where & saved
+    if not mask.any():
+        return False
+    m.active = saved if (saved is not None and mask.sum() == saved.sum()) else mask
+    if saved is None and mask.all():
+        m.active = None
+    return True
+
+
+def _refuse(m, bad, error, message, site):
+    bad = m.spread(bad) & m.running()
+    if bad.any():
+        raise error(message, site, *m.blame(int(np.argmax(bad))))
+
+
+def _literal(node, parts):
+    """Return `node` with its operands replaced by the constants that they are."""
+    values = iter([ast.Constant(part) for part in parts])
+    copy = type(node)(
+        **{
+            field: next(values) if isinstance(child, ast.expr) else child
+            for field, child in ast.iter_fields(node)
+        }
+    )
+    return ast.fix_missing_locations(ast.copy_location(copy, node))

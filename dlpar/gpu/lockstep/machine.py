@@ -1,0 +1,209 @@
+"""The machine's state: which blocks run, which lanes are active, and what time it is.
+
+A group of blocks runs together. Every value in a kernel is either uniform (a NumPy scalar) or a
+vector with one entry for each lane of the group: blocks in order, and in each block its threads
+with x fastest. Statements run one after the other, each for all active lanes at once.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dlpar.gpu.lockstep.errors import DivergentBarrier, EndlessLoop, plain
+
+WARP = 32
+NOBODY = object()  # the activity mask when no lane is left
+
+
+class Machine:
+    """One group of blocks of a launch.
+
+    grid, block : (x, y, z).  blocks : range of linear block numbers.  checks : Checks.
+    meter : counts what runs, or None.
+    """
+
+    def __init__(self, grid, block, blocks, checks, meter=None, shared_nbytes=0):
+        self.grid, self.block_dim, self.blocks = grid, block, blocks
+        self.checks, self.meter = checks, meter
+        self.shared_nbytes = shared_nbytes
+        bx, by, bz = block
+        self.threads = threads = bx * by * bz  # of a block
+        self.block_warps = -(-threads // WARP)
+        self.count = len(blocks) * threads  # lanes
+        lane = np.arange(threads)
+        self.thread = np.tile(lane, len(blocks))  # linear, within its block
+        self.block_in_group = np.repeat(np.arange(len(blocks)), threads)
+        self.lane = np.arange(self.count)
+        number = np.repeat(np.arange(blocks.start, blocks.stop), threads)
+        padded = self.block_warps * WARP  # warps never straddle two blocks
+        self.id = (number * padded + self.thread + 1).astype(np.int32)  # 1-based over the grid
+        self.padded = padded
+
+        # The activity mask: None (every lane), a bool vector with at least one True, or NOBODY.
+        self.active: Any = None
+        # True while lanes that still run this function are not active: assignments must merge.
+        self.partial = False
+        self.loop = None
+        self.frame = None
+        self.exited = None  # lanes whose kernel has returned
+
+        self.sites = [None]  # the access, barrier or fence that happened at each time
+        self.since: Any = 0  # time of the last barrier of a lane's block: one for all, or a vector
+        self.warp_since: Any = 0  # likewise of the last syncwarp
+        self.grid_since = 0
+        self.fences = None  # of a kernel that has fences
+        self.steps = 0
+        self.shared = {}  # by site
+        self._coordinates = {}
+
+    # Where a lane is
+
+    def coordinate(self, what, axis):
+        """Return threadIdx or blockIdx along axis 0, 1, 2: int32, uniform where it is."""
+        key = what, axis
+        if key not in self._coordinates:
+            dims = self.block_dim if what == "thread" else self.grid
+            if dims[axis] == 1:
+                value = np.int32(0)
+            else:
+                if what == "thread":
+                    linear = self.thread
+                else:
+                    linear = self.block_in_group + self.blocks.start
+                inner = int(np.prod(dims[:axis], dtype=np.int64))
+                value = (linear // inner % dims[axis]).astype(np.int32)
+                if what == "block" and len(self.blocks) == 1:
+                    value = value[0]
+            self._coordinates[key] = value
+        return self._coordinates[key]
+
+    def global_index(self, axis):
+        """Return cuda.grid's coordinate along `axis`, int64."""
+        key = "global", axis
+        if key not in self._coordinates:
+            block = self.coordinate("block", axis).astype(np.int64)
+            self._coordinates[key] = block * self.block_dim[axis] + self.coordinate("thread", axis)
+        return self._coordinates[key]
+
+    def whereabouts(self, identity):
+        """Return (block, thread), each (x, y, z), of the lane that has this id."""
+        number, thread = divmod(int(identity) - 1, self.padded)
+        return unravel(number, self.grid), unravel(thread, self.block_dim)
+
+    def blame(self, lane):
+        """Return (block, thread) of the group's `lane`."""
+        return self.whereabouts(self.id[lane])
+
+    # Lanes and warps
+
+    def by_warp(self, x, fill=0):
+        """Return vector or scalar `x` as (warps, 32); lanes that do not exist hold `fill`."""
+        x = self.spread(x)
+        if self.threads % WARP == 0:
+            return x.reshape(-1, WARP)
+        wide = np.full((len(self.blocks), self.padded), fill, x.dtype)
+        wide[:, : self.threads] = x.reshape(len(self.blocks), self.threads)
+        return wide.reshape(-1, WARP)
+
+    def from_warps(self, x):
+        """Return (warps, 32) as a vector, the inverse of `by_warp`."""
+        if self.threads % WARP == 0:
+            return x.reshape(-1)
+        return x.reshape(len(self.blocks), self.padded)[:, : self.threads].reshape(-1)
+
+    def by_block(self, x):
+        """Return vector or scalar `x` as (blocks, threads)."""
+        return self.spread(x).reshape(len(self.blocks), self.threads)
+
+    def spread(self, x):
+        """Return scalar or vector `x` as a vector."""
+        return x if getattr(x, "ndim", 0) else np.full(self.count, x)
+
+    def running(self):
+        """Return the activity mask as a vector, also where it is None."""
+        return np.ones(self.count, bool) if self.active is None else self.active
+
+    def still_there(self):
+        """Return a mask of the lanes whose kernel has not returned."""
+        return np.ones(self.count, bool) if self.exited is None else ~self.exited
+
+    # Time
+
+    def tick(self, site):
+        """Return the time of the access at `site` that happens now."""
+        self.sites.append(site)
+        return len(self.sites) - 1
+
+    def step(self, site):
+        """Count an iteration of a loop; raise EndlessLoop past the limit."""
+        self.steps += 1
+        if self.steps > self.checks.steps:
+            raise EndlessLoop(
+                f"stopped after {self.checks.steps:,} iterations; `checks(steps=...)` allows more",
+                site,
+                *self.blame(int(np.argmax(self.running()))),
+            )
+
+    def barrier(self, site):
+        """Every lane of a block waits for the others; raise DivergentBarrier if some never come."""
+        time = self.tick(site)
+        if self.active is None:
+            self.since = time
+            return
+        active, there = self.by_block(self.active), self.by_block(self.still_there())
+        some = active.any(axis=1)
+        if self.checks.barriers:
+            missing = some[:, None] & there & ~active
+            if missing.any():
+                lane = int(np.argmax(missing))
+                here = int(np.argmax((some[:, None] & active).reshape(-1)))
+                block, thread = self.blame(here)
+                _, other = self.blame(lane)
+                absent, of = int(missing.sum(axis=1).max()), self.threads
+                raise DivergentBarrier(
+                    f"a barrier in divergent code: this thread waits, but {absent} of the block's "
+                    f"{of} threads, such as thread {plain(other)}, never come here",
+                    site,
+                    block,
+                    thread,
+                )
+        if some.all():
+            self.since = time
+        else:
+            self.since = np.where(np.repeat(some, self.threads), time, self.since)
+
+    def warp_barrier(self, site, lanes):
+        """The warps of `lanes`, a mask or None, have waited for one another."""
+        time = self.tick(site)
+        if lanes is None:
+            self.warp_since = time
+            return
+        warps = self.by_warp(lanes, False).any(axis=1)
+        whole = self.from_warps(np.repeat(warps[:, None], WARP, axis=1))
+        self.warp_since = np.where(whole, time, self.warp_since)
+
+    # Masks
+
+    def union(self, a, b):
+        """Return the mask of the lanes in `a` or in `b`."""
+        if a is NOBODY or a is None:
+            return b if a is NOBODY else None
+        if b is NOBODY or b is None:
+            return a if b is NOBODY else None
+        return a | b
+
+    def back_to(self, before):
+        """Make `before` the mask if the active lanes are the same: masks are told by identity."""
+        if self.active is before or self.active is NOBODY:
+            return
+        if before is None:
+            if self.active.all():
+                self.active = None
+        elif self.active is not None and np.array_equal(self.active, before):
+            self.active = before
+
+
+def unravel(number, dims):
+    """Return (x, y, z) of the linear `number` in `dims`, x fastest."""
+    x, y, _ = dims
+    return number % x, number // x % y, number // (x * y)

@@ -1,0 +1,250 @@
+"""Arrays as a kernel sees them: where an index leads, and what is checked on the way."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dlpar.gpu.lockstep.errors import OutOfRange, Uninitialized
+from dlpar.gpu.lockstep.shadow import Shadow
+from dlpar.gpu.lockstep.types import INT64
+
+
+class Store:
+    """One piece of memory: a flat NumPy array, and what the checks remember about it.
+
+    data : (size,) array of elements.  name : the variable, for messages.
+    space : "global", "shared", "local" or "constant".
+    unit : elements that one block (shared) or lane (local) owns; 0 for memory that all share.
+    """
+
+    def __init__(self, data, name, space, unit=0, fresh=False):
+        self.data, self.name, self.space, self.unit = data, name, space, unit
+        self.shadow = None
+        self.written = np.zeros(data.size, bool) if fresh else None  # None: all of it was
+
+    def watch(self, describe):
+        """Look for races from now on."""
+        self.shadow = Shadow(self.data.size, describe, private=self.space == "shared")
+
+
+class View:
+    """An array in a kernel: a shape, strides and an offset into a `Store`, all in elements.
+
+    base : int, or a vector with one offset a lane (the lane's block, or the lane itself).
+    """
+
+    __slots__ = ("base", "shape", "store", "strides")
+
+    def __init__(self, store, shape, strides, base=0):
+        self.store, self.shape, self.strides, self.base = store, shape, strides, base
+
+    @property
+    def dtype(self):
+        """The type of an element."""
+        return self.store.data.dtype
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self):
+        """The number of dimensions."""
+        return len(self.shape)
+
+    def describe(self, element):
+        """Return an element of the store as text: "tile[1, 3] (shared)"."""
+        store = self.store
+        element = element % store.unit if store.unit else element
+        index, rest = [], element
+        for n, s in sorted(zip(self.shape, self.strides, strict=True), key=lambda ns: -ns[1]):
+            index.append((s, rest // s if s and n > 1 else 0))
+            rest -= index[-1][1] * s
+        by_stride = dict(index)
+        words = ", ".join(str(by_stride[s]) for s in self.strides)
+        return f"{store.name}[{words}] ({store.space})"
+
+
+def contiguous_strides(shape):
+    """Return row-major strides in elements."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def view_of(array, name, space="global"):
+    """Return a View of a NumPy `array`, sharing its memory; raise ValueError if that cannot be."""
+    steps, itemsize = array.strides, array.itemsize
+    if any(s < 0 or s % itemsize for s in steps):
+        raise ValueError(f"{name} has strides {steps} bytes: pass np.ascontiguousarray({name})")
+    strides = tuple(s // itemsize for s in steps)
+    extent = 1 + sum((n - 1) * s for n, s in zip(array.shape, strides, strict=True))
+    if array.size == 0:
+        extent = 0
+    flat = np.lib.stride_tricks.as_strided(array, (extent,), (itemsize,), writeable=True)
+    return View(Store(flat, name, space), array.shape, strides)
+
+
+class Access:
+    """The place in a kernel's source where an array is indexed: remembers the last address.
+
+    A loop over k reads tile[ty, k] at the same vector part and another scalar part each time; the
+    vector part is then checked and computed once. Vectors are never changed in place, so that
+    identity tells.
+    """
+
+    __slots__ = ("active", "base", "pattern", "site", "vectors", "view")
+
+    def __init__(self, site):
+        self.site = site
+        self.forget()
+
+    def forget(self):
+        """Drop what is remembered, so that it does not outlive its launch."""
+        self.view: Any = None
+        self.vectors: Any = ()
+        self.active = self.base = None
+        self.pattern = {}  # what the meter found for this vector part
+
+    def __call__(self, m, view, index):
+        """Return the element that `index`, a list of scalars and vectors, leads to, in each lane.
+
+        An int where all lanes meet at one element, else an int64 vector; lanes that are not active
+        hold an element inside the array. Raises OutOfRange.
+        """
+        shape, strides = view.shape, view.strides
+        offset, vectors = 0, []
+        for axis, i in enumerate(index):
+            if i.ndim:
+                vectors.append(i)
+                continue
+            i, n = int(i), shape[axis]
+            if i < 0:
+                i += n
+            if not 0 <= i < n:
+                if m.checks.bounds:
+                    self._out_of_range(m, view, index, axis, int(np.argmax(m.running())))
+                i %= max(n, 1)
+            offset += i * strides[axis]
+        if not vectors:
+            return view.base + offset
+        same = view is self.view and m.active is self.active and len(vectors) == len(self.vectors)
+        if not (same and all(a is b for a, b in zip(vectors, self.vectors, strict=True))):
+            self._vector_part(m, view, index)
+            self.view, self.vectors, self.active = view, vectors, m.active
+            self.pattern = {}
+        return self.base + offset if offset else self.base  # type: ignore[operator]
+
+    def _vector_part(self, m, view, index):
+        base = view.base
+        for axis, i in enumerate(index):
+            if not i.ndim:
+                continue
+            if i.dtype != INT64:
+                i = i.astype(INT64)
+            n = view.shape[axis]
+            outside = i.view(np.uint64) >= n
+            if m.active is not None:
+                outside &= m.active
+            if outside.any():
+                i = self._wrapped(m, view, index, axis, i, n)
+            if m.active is not None:
+                i = np.where(m.active, i, 0)
+            stride = view.strides[axis]
+            base = base + (i if stride == 1 else i * stride)
+        self.base = base
+
+    def _wrapped(self, m, view, index, axis, i, n):
+        """Count negative indices from the end, as Numba does; nothing else outside is allowed."""
+        i = np.where(i < 0, i + n, i)
+        outside = ((i < 0) | (i >= n)) & m.running()
+        if outside.any():
+            if m.checks.bounds:
+                self._out_of_range(m, view, index, axis, int(np.argmax(outside)))
+            i = i % max(n, 1)
+        return i
+
+    def _out_of_range(self, m, view, index, axis, lane):
+        values = [int(i[lane] if i.ndim else i) for i in index]
+        name, words = view.store.name, ", ".join(map(str, values))
+        axes = f" along axis {axis}" if len(index) > 1 else ""
+        raise OutOfRange(
+            f"index out of range: {name}[{words}], but {name} has shape {_shape(view.shape)}, "
+            f"so that indices{axes} end at {view.shape[axis] - 1}",
+            self.site,
+            *m.blame(lane),
+        )
+
+
+def load(m, view, at, access):
+    """Return the elements `at` of `view`: uniform where `at` is, else a vector."""
+    store = view.store
+    value = store.data.take(at)  # a scalar where `at` is one
+    if store.written is not None:
+        _must_be_written(m, view, at, access.site)
+    if store.shadow is not None:
+        store.shadow.read(m, *touched(m, at), access.site)
+    return value
+
+
+def save(m, view, at, value, access):
+    """Store `value`, scalar or vector, at the elements `at` of `view`, as the array's type."""
+    store = view.store
+    value = value.astype(store.data.dtype)
+    if store.shadow is None and m.active is None:
+        store.data[at] = value if value.ndim == 0 or not isinstance(at, int) else value[-1]
+        if store.written is not None:
+            _note_written(store, at)
+        return
+    lanes = m.lane if m.active is None else m.active.nonzero()[0]
+    at = at[lanes] if not isinstance(at, int) else np.full(len(lanes), at)
+    if value.ndim:
+        value = value[lanes]
+    if store.shadow is not None:
+        store.shadow.write(m, at, m.id[lanes], since(m, lanes), access.site, value)
+    store.data[at] = value
+    if store.written is not None:
+        _note_written(store, at)
+
+
+def touched(m, at):
+    """Return (elements, ids, since) of the active lanes, which access `at`."""
+    if m.active is None:
+        if isinstance(at, int):
+            at = np.full(m.count, at)
+        return at, m.id, (m.since, m.warp_since, m.grid_since)
+    (lanes,) = m.active.nonzero()
+    at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
+    return at, m.id[lanes], since(m, lanes)
+
+
+def since(m, lanes):
+    """Return the times of the last barrier of the block, of the warp and of the grid of `lanes`."""
+    block = m.since[lanes] if np.ndim(m.since) else m.since
+    warp = m.warp_since[lanes] if np.ndim(m.warp_since) else m.warp_since
+    return block, warp, m.grid_since
+
+
+def _note_written(store, at):
+    store.written[at] = True
+    if store.written.all():
+        store.written = None
+
+
+def _must_be_written(m, view, at, site):
+    known = view.store.written.take(at)
+    unknown = ~known if m.active is None else ~known & m.active
+    if np.any(unknown):
+        lane = int(np.argmax(m.spread(unknown)))
+        element = at if isinstance(at, int) else int(at[lane])
+        block, thread = m.blame(lane)
+        message = f"{view.describe(element)} is read, but nobody has written it"
+        raise Uninitialized(message, site, block, thread)
+
+
+def _shape(shape):
+    return str(tuple(int(n) for n in shape))

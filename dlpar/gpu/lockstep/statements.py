@@ -1,0 +1,392 @@
+"""Statements of a kernel, translated once into closures `run(m, env)`.
+
+Control flow changes the activity mask `m.active`. Where lanes part, both sides run, one after the
+other, each under its own mask; they meet again after the `if` or the loop. A lane that leaves a
+loop, or returns, is taken out of the mask until the loop, or the function, has ended for all.
+"""
+
+import ast
+
+import numpy as np
+
+from dlpar.gpu.lockstep.expressions import UNSET, Expressions
+from dlpar.gpu.lockstep.machine import NOBODY
+from dlpar.gpu.lockstep.memory import View, load, save
+from dlpar.gpu.lockstep.types import select, truth
+
+
+class Loop:
+    """A loop that is running: who has left it, and who waits for the next iteration."""
+
+    __slots__ = ("broken", "continued")
+
+    def __init__(self):
+        self.broken = self.continued = NOBODY
+
+
+class Frame:
+    """A call that is running: what the lanes have returned so far."""
+
+    __slots__ = ("kernel", "result")
+
+    def __init__(self, kernel):
+        self.kernel, self.result = kernel, UNSET
+
+
+class Statements(Expressions):
+    """Translates the statements of one function."""
+
+    def block(self, nodes):
+        """Return the closure that runs statements one after the other while a lane is active."""
+        steps = [self.statement(node) for node in nodes]
+        steps = [step for step in steps if step is not None]
+        if len(steps) == 1:
+            return steps[0]
+
+        def run(m, env):
+            for step in steps:
+                step(m, env)
+                if m.active is NOBODY:
+                    return
+
+        return run
+
+    def statement(self, node):
+        """Return the closure of a statement, or None if it does nothing."""
+        translate = getattr(self, f"_do_{type(node).__name__}", None)
+        if translate is None:
+            raise self.source.unsupported(node, f"{type(node).__name__} is not supported")
+        run = translate(node)
+        if run is None or not self.metered:
+            return run
+        site = self.source.site(node)
+
+        def metered(m, env):
+            m.meter.statement(m, site)
+            run(m, env)
+
+        return metered
+
+    def _do_Pass(self, node):
+        return None
+
+    def _do_Expr(self, node):
+        if isinstance(node.value, ast.Constant):  # a docstring
+            return None
+        value = self.value(node.value)
+        return lambda m, env: (value(m, env), None)[1]
+
+    # Assignments
+
+    def _do_Assign(self, node):
+        value, stores = self.value(node.value), [self.target(target) for target in node.targets]
+        if len(stores) == 1:
+            (store,) = stores
+            return lambda m, env: store(m, env, value(m, env))
+
+        def run(m, env):
+            result = value(m, env)
+            for store in stores:
+                store(m, env, result)
+
+        return run
+
+    def _do_AnnAssign(self, node):
+        if node.value is None:
+            return None
+        value, store = self.value(node.value), self.target(node.target)
+        return lambda m, env: store(m, env, value(m, env))
+
+    def _do_AugAssign(self, node):
+        kind = type(node.op).__name__
+        if isinstance(node.target, ast.Name):
+            old = self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
+            new, store = self.arithmetic(node, kind, old, self.value(node.value)), None
+            store = self.target(node.target)
+            return lambda m, env: store(m, env, new(m, env))
+        if not isinstance(node.target, ast.Subscript):
+            raise self.source.unsupported(node, "only variables and array elements can be changed")
+        owner, index = self.value(node.target.value), self.index(node.target)
+        reads, writes = self.access(node), self.access(node)
+        right, metered = self.value(node.value), self.metered
+        # `a[i] += x` evaluates a and i once; the two halves of the sum arrive in a pair.
+        apply = self.arithmetic(node, kind, lambda m, pair: pair[0], lambda m, pair: pair[1])
+
+        def run(m, env):
+            view, at = _array(self, node, owner(m, env)), index(m, env)
+            _whole(self, node, view, at)
+            flat = reads(m, view, at)
+            if metered:
+                m.meter.access(m, "load", view, flat, reads)
+            before = load(m, view, flat, reads)
+            value = apply(m, (before, right(m, env)))
+            if metered:
+                m.meter.access(m, "store", view, flat, reads)
+            save(m, view, flat, value, writes)
+
+        return run
+
+    def target(self, node):
+        """Return the closure `store(m, env, value)` of the left side of an assignment."""
+        if isinstance(node, ast.Name):
+            slot = self.slots[node.id]
+
+            def assign(m, env, value):
+                if m.partial:
+                    old = env[slot]
+                    if old is not UNSET and old is not value:
+                        value = select(m.active, value, old) if m.active is not None else value
+                env[slot] = value
+
+            return assign
+        if isinstance(node, ast.Tuple):
+            stores = [self.target(part) for part in node.elts]
+
+            def unpack(m, env, value):
+                if not isinstance(value, tuple) or len(value) != len(stores):
+                    raise self.source.unsupported(
+                        node, f"cannot unpack {value!r} into {len(stores)}"
+                    )
+                for store, item in zip(stores, value, strict=True):
+                    store(m, env, item)
+
+            return unpack
+        if isinstance(node, ast.Subscript):
+            owner, index, access = self.value(node.value), self.index(node), self.access(node)
+            metered = self.metered
+
+            def put(m, env, value):
+                view, at = _array(self, node, owner(m, env)), index(m, env)
+                _whole(self, node, view, at)
+                flat = access(m, view, at)
+                if metered:
+                    m.meter.access(m, "store", view, flat, access)
+                save(m, view, flat, value, access)
+
+            return put
+        raise self.source.unsupported(node, "only variables and array elements can be assigned")
+
+    # Branches
+
+    def _do_If(self, node):
+        test, yes = self.value(node.test), self.block(node.body)
+        no = self.block(node.orelse) if node.orelse else None
+        site, metered = self.source.site(node), self.metered
+        # The last statement of a kernel: whoever does not take it is done, and need not be merged.
+        last = no is None and node is self.source.tree.body[-1]
+
+        def run(m, env):
+            c = truth(test(m, env))
+            if c.ndim == 0:
+                if metered:
+                    m.meter.branch(m, site, m.active, NOBODY)
+                if c:
+                    yes(m, env)
+                elif no is not None:
+                    no(m, env)
+                return
+            before = m.active
+            taken = c if before is None else c & before
+            left = ~c if before is None else before & ~c
+            if not taken.any():
+                taken, left = NOBODY, before
+            elif not left.any():
+                taken, left = before, NOBODY
+            if metered:
+                m.meter.branch(m, site, taken, left)
+            if taken is NOBODY or left is NOBODY:
+                if left is NOBODY:
+                    yes(m, env)
+                elif no is not None:
+                    no(m, env)
+                return
+            partial, m.partial = m.partial, not last or m.partial
+            m.active = taken
+            yes(m, env)
+            after_yes, m.active = m.active, left
+            if no is not None:
+                no(m, env)
+            if after_yes is taken and m.active is left:
+                m.active = before
+            else:
+                m.active = m.union(after_yes, m.active)
+            m.partial = partial or (m.loop is not None and _parted(m.loop))
+
+        return run
+
+    # Loops
+
+    def _do_While(self, node):
+        if node.orelse:
+            raise self.source.unsupported(node, "while ... else is not supported")
+        test, body, site = self.value(node.test), self.block(node.body), self.source.site(node)
+        metered = self.metered
+
+        def run(m, env):
+            def stays():
+                c = truth(test(m, env))
+                if c.ndim == 0:
+                    return bool(c)
+                return c
+
+            self.repeat(m, env, stays, body, site, lambda: None)
+
+        del metered
+        return run
+
+    def _do_For(self, node):
+        if node.orelse:
+            raise self.source.unsupported(node, "for ... else is not supported")
+        store, body = self.target(node.target), self.block(node.body)
+        site, what = self.source.site(node), node.iter
+        ranges = isinstance(what, ast.Call) and self.static(what.func) is range
+        if ranges:
+            bounds = [self.value(arg) for arg in what.args]
+        else:
+            items = self.value(what)
+
+        def over(m, env, values):
+            """Run the body for each of `values`, which all lanes have in common."""
+            values, value = iter(values), UNSET
+
+            def following():
+                nonlocal value
+                value = next(values, UNSET)
+                return value is not UNSET
+
+            self.repeat(m, env, following, body, site, lambda: store(m, env, value))
+
+        def run(m, env):
+            if not ranges:
+                values = items(m, env)
+                if not isinstance(values, tuple):
+                    raise self.source.unsupported(node, "a loop goes over a range or a tuple")
+                over(m, env, values)
+                return
+            ends = [bound(m, env) for bound in bounds]
+            start, stop, step = (
+                (np.int64(0), ends[0], np.int64(1))
+                if len(ends) == 1
+                else (
+                    *ends,
+                    *[np.int64(1)][len(ends) - 2 :],
+                )
+            )
+            for end in (start, stop, step):
+                if end.dtype.kind not in "iub":
+                    where = f"{site.kernel}, line {site.line}"
+                    raise TypeError(f"{where}: a range has integers for ends, not {end.dtype}")
+            if not (start.ndim or stop.ndim or step.ndim):
+                over(m, env, map(np.int64, range(int(start), int(stop), int(step))))
+                return
+            i = None
+
+            def following():
+                nonlocal i
+                i = start.astype(np.int64) if i is None else i + step
+                return np.where(step > 0, i < stop, i > stop)
+
+            self.repeat(m, env, following, body, site, lambda: store(m, env, i))
+
+        return run
+
+    def repeat(self, m, env, stays, body, site, begin):
+        """Run `begin` and `body` while `stays()`: True, False, or a vector: for whom it holds."""
+        outer, m.loop = m.loop, Loop()
+        loop, before, partial = m.loop, m.active, m.partial
+        done = NOBODY  # lanes that have left through the loop's condition
+        while m.active is not NOBODY:
+            go_on = stays()
+            if go_on is False:
+                break
+            m.step(site)
+            if go_on is not True:
+                leaving = ~go_on if m.active is None else m.active & ~go_on
+                if leaving.any():
+                    done = m.union(done, leaving)
+                    staying = go_on if m.active is None else m.active & go_on
+                    if self.metered:
+                        m.meter.branch(m, site, staying if staying.any() else NOBODY, leaving)
+                    m.active = staying if staying.any() else NOBODY
+                    m.partial = True
+                    if m.active is NOBODY:
+                        break
+            begin()
+            body(m, env)
+            if loop.continued is not NOBODY:
+                m.active = m.union(m.active, loop.continued)
+                loop.continued = NOBODY
+                if loop.broken is NOBODY and done is NOBODY:
+                    m.back_to(before)
+                    m.partial = partial or m.active is not before
+        m.active = m.union(m.union(m.active, done), loop.broken)
+        m.back_to(before)
+        m.loop, m.partial = outer, partial or (outer is not None and _parted(outer))
+
+    def _do_Break(self, node):
+        def run(m, env):
+            m.loop.broken = m.union(m.loop.broken, m.active)
+            m.active, m.partial = NOBODY, True
+
+        return run
+
+    def _do_Continue(self, node):
+        def run(m, env):
+            m.loop.continued = m.union(m.loop.continued, m.active)
+            m.active, m.partial = NOBODY, True
+
+        return run
+
+    def _do_Return(self, node):
+        value = node.value and self.value(node.value)
+
+        def run(m, env):
+            frame = m.frame
+            if value is not None:
+                result = value(m, env)
+                whole = frame.result is UNSET or m.active is None
+                frame.result = result if whole else select(m.active, result, frame.result)
+            if frame.kernel:
+                m.exited = m.union(NOBODY if m.exited is None else m.exited, m.running())
+            m.active = NOBODY
+
+        return run
+
+
+class Function:
+    """A translated function: call it with a machine and its arguments."""
+
+    def __init__(self, source, compile_function, checks, metered):
+        self.name, self.parameters = source.name, source.parameters
+        translator = Statements(source, compile_function, checks, metered)
+        self.run = translator.block(source.tree.body) if source.tree.body else None
+        self.slots, self.accesses = len(translator.slots), translator.accesses
+        names = source.function.__code__.co_names
+        self.cooperative = "this_grid" in names  # all blocks must run together
+        self.fenced = any(name.startswith("threadfence") for name in names)
+
+    def __call__(self, m, args, kernel=False):
+        """Run for the active lanes; return what they return."""
+        env = [*args, *[UNSET] * (self.slots - len(args))]
+        saved = m.active, m.partial, m.loop, m.frame
+        m.partial, m.loop, m.frame = False, None, Frame(kernel)
+        if self.run is not None:
+            self.run(m, env)
+        result = m.frame.result
+        m.active, m.partial, m.loop, m.frame = saved
+        return None if result is UNSET else result
+
+
+def _parted(loop):
+    return loop.broken is not NOBODY or loop.continued is not NOBODY
+
+
+def _array(translator, node, view):
+    if not isinstance(view, View):
+        raise translator.source.unsupported(node, "only the elements of an array can be assigned")
+    return view
+
+
+def _whole(translator, node, view, at):
+    if len(at) != view.ndim or any(isinstance(i, slice) for i in at):
+        raise translator.source.unsupported(node, "assign one element at a time")

@@ -1,0 +1,205 @@
+"""Numba's numeric types on NumPy values: a scalar is uniform, a vector has one value a lane."""
+
+import operator
+
+import numpy as np
+
+BOOL, INT64, UINT64 = np.dtype("bool"), np.dtype("int64"), np.dtype("uint64")
+FLOAT16, FLOAT32, FLOAT64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+
+
+class Type:
+    """A numeric type with Numba's name: casts a value, and is a `dtype` wherever one is asked."""
+
+    def __init__(self, name):
+        self.name = name
+        self.dtype = np.dtype("bool" if name == "boolean" else name)
+
+    def __call__(self, x):
+        """Return `x` as this type: outside a kernel, too."""
+        return self.dtype.type(x)
+
+    def __repr__(self):
+        """Return Numba's name."""
+        return self.name
+
+    def __getitem__(self, _):
+        """Return this type: `float32[:]` in a signature tells nothing that a launch does not."""
+        return self
+
+
+def dtype_of(kind):
+    """Return the NumPy dtype that `kind` names: ours, Numba's, NumPy's, or a word.
+
+    Raises TypeError if it names none that a kernel can hold.
+    """
+    if isinstance(kind, Type):
+        return kind.dtype
+    name = getattr(kind, "name", None)  # numba.types.float32.name
+    try:
+        dtype = np.dtype("bool" if name in ("bool", "boolean") else kind)
+    except TypeError:
+        try:
+            dtype = np.dtype(name)
+        except TypeError:
+            raise TypeError(f"{kind!r} is no type for an array on the device") from None
+    if dtype.kind not in "biufc":
+        raise TypeError(f"{kind!r} is no type for an array on the device")
+    return np.dtype(dtype.type)
+
+
+def constant(value):
+    """Return a Python number as the NumPy scalar that Numba makes of it; others as they are."""
+    if isinstance(value, bool):
+        return np.bool_(value)
+    if isinstance(value, int):
+        return np.int64(value) if value < 2**63 else np.uint64(value)
+    if isinstance(value, float):
+        return np.float64(value)
+    if isinstance(value, complex):
+        return np.complex128(value)
+    if isinstance(value, tuple):
+        return tuple(constant(v) for v in value)
+    return value
+
+
+def wide(dtype):
+    """Return what arithmetic makes of an integer: every integer becomes one of 64 bits."""
+    if dtype.kind in "bi":
+        return INT64
+    return UINT64 if dtype.kind == "u" else dtype
+
+
+def arithmetic(a, b):
+    """Return the type in which Numba adds an `a` and a `b`."""
+    if a.kind in "biu" and b.kind in "biu":
+        if UINT64 in (a, b) and "i" in (a.kind, b.kind):
+            return FLOAT64
+        if "u" in (a.kind, b.kind) and "i" not in (a.kind, b.kind):
+            return UINT64
+        return INT64
+    return np.promote_types(a, b)
+
+
+def bitwise(a, b):
+    """Return the type in which Numba combines the bits of an `a` and a `b`."""
+    if a == BOOL and b == BOOL:
+        return BOOL
+    if a.kind not in "biu" or b.kind not in "biu":
+        raise TypeError(f"no bits to combine in {a} and {b}")
+    return UINT64 if UINT64 in (a, b) or a.kind == b.kind == "u" else INT64
+
+
+def quotient(a, b):
+    """Return the type of a / b."""
+    both = arithmetic(a, b)
+    return FLOAT64 if both.kind in "iu" else both
+
+
+def compared(a, b):
+    """Return the type in which an `a` and a `b` are compared."""
+    return np.promote_types(a, b)
+
+
+class Binary:
+    """An operator with Numba's types: looks up once for each pair of types what to convert."""
+
+    def __init__(self, apply, rule, shift=False):
+        self.apply, self.rule, self.shift = apply, rule, shift
+        self.conversions = {}
+
+    def __call__(self, a, b):
+        """Return the operator's value on scalars or vectors `a` and `b`."""
+        da, db = a.dtype, b.dtype
+        try:
+            to_a, to_b = self.conversions[da.num * 64 + db.num]
+        except KeyError:
+            to_a, to_b = self._learn(da, db)
+        if to_a is not None:
+            a = a.astype(to_a)
+        if to_b is not None:
+            b = b.astype(to_b)
+        return self.apply(a, b)
+
+    def _learn(self, da, db):
+        want = (wide(da) if self.shift else self.rule(da, db),) * 2
+        pair = tuple(None if w == d else w for w, d in zip(want, (da, db), strict=True))
+        self.conversions[da.num * 64 + db.num] = pair
+        return pair
+
+
+def _power(a, b):
+    if a.dtype.kind in "iu":  # NumPy refuses a negative exponent; Numba's integer power gives 0
+        return np.where(b < 0, 0, np.power(a, np.maximum(b, b.dtype.type(0)))).astype(a.dtype)[()]
+    return a**b
+
+
+BINARY = {
+    "Add": Binary(operator.add, arithmetic),
+    "Sub": Binary(operator.sub, arithmetic),
+    "Mult": Binary(operator.mul, arithmetic),
+    "Div": Binary(operator.truediv, quotient),
+    "FloorDiv": Binary(operator.floordiv, arithmetic),
+    "Mod": Binary(operator.mod, arithmetic),
+    "Pow": Binary(_power, arithmetic),
+    "LShift": Binary(operator.lshift, None, shift=True),
+    "RShift": Binary(operator.rshift, None, shift=True),
+    "BitAnd": Binary(operator.and_, bitwise),
+    "BitOr": Binary(operator.or_, bitwise),
+    "BitXor": Binary(operator.xor, bitwise),
+    "Eq": Binary(operator.eq, compared),
+    "NotEq": Binary(operator.ne, compared),
+    "Lt": Binary(operator.lt, compared),
+    "LtE": Binary(operator.le, compared),
+    "Gt": Binary(operator.gt, compared),
+    "GtE": Binary(operator.ge, compared),
+}
+
+
+def truth(x):
+    """Return `x` as bool: a scalar or a vector."""
+    return x if x.dtype == BOOL else x != 0
+
+
+def negative(x):
+    """Return -x."""
+    return -x.astype(wide(x.dtype))
+
+
+def positive(x):
+    """Return +x."""
+    return x.astype(wide(x.dtype))
+
+
+def invert(x):
+    """Return ~x."""
+    return ~x.astype(wide(x.dtype))
+
+
+def logical_not(x):
+    """Return not x."""
+    return ~truth(x)
+
+
+UNARY = {"USub": negative, "UAdd": positive, "Invert": invert, "Not": logical_not}
+
+
+def select(mask, a, b):
+    """Return `a` where `mask`, else `b`; numbers of the type that holds both, tuples by item."""
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return tuple(select(mask, x, y) for x, y in zip(a, b, strict=True))
+    if a is b:
+        return a
+    if not (hasattr(a, "dtype") and hasattr(b, "dtype")):
+        raise TypeError(f"lanes hold {a!r} and {b!r}: a variable has one type in all lanes")
+    if a.dtype != b.dtype:
+        both = unified(a.dtype, b.dtype)
+        a, b = a.astype(both), b.astype(both)
+    return np.where(mask, a, b)
+
+
+def unified(a, b):
+    """Return the type of a variable that is an `a` on one way and a `b` on another."""
+    if a.kind in "biu" and b.kind in "biu":
+        return arithmetic(a, b) if a != b else a
+    return np.promote_types(a, b)
