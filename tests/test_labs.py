@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dlpar.labs import CheckFailure, check_lab, close, folders, lab, open_lab, same
-from dlpar.labs.checking import examine, local
+from dlpar.labs.checking import SKELETON, examine, local
 from dlpar.labs.child import verdict_on
 from dlpar.labs.folders import hints_of, lab_folder, tasks_of
 from dlpar.labs.notebook import (
@@ -161,6 +161,36 @@ def test_a_notebooks_function_that_dies_or_hangs_costs_no_kernel(monkeypatch):
 
     with pytest.raises(CheckFailure, match=r"p=1, n=3: your code ended its process \(status 3\)"):
         check(ring_pass)
+
+
+def test_a_notebooks_check_takes_the_sources_of_all_its_cells_along(monkeypatch):
+    import linecache
+
+    check, _, _ = lab(7)
+    cells = {
+        "/tmp/ipykernel_1/1.py": "def helper(x, rows):\n    return rows\n",
+        "/tmp/ipykernel_1/2.py": "def ring_pass(x, comm):\n    import inspect\n"
+        "    raise ValueError(inspect.getsource(helper) + inspect.getsource(ring_pass))\n",
+    }
+    here = {"__name__": "__main__"}
+    for name, source in cells.items():  # as ipykernel does with a cell
+        entry = (len(source), None, source.splitlines(keepends=True), name)
+        monkeypatch.setitem(linecache.cache, name, entry)
+        exec(compile(source, name, "exec"), here)
+    with pytest.raises(CheckFailure) as caught:
+        check(here["ring_pass"])
+    assert all(source in str(caught.value) for source in cells.values())
+
+
+def test_what_a_machine_cannot_run_is_no_skeleton():
+    def unsupported(x, comm):
+        raise NotImplementedError("ring_pass, line 3: a kernel has no `with`")
+
+    def hole(x, comm):
+        raise NotImplementedError("your code here")
+
+    assert "a kernel has no `with`" in verdict_of("ring_pass", unsupported).message
+    assert verdict_of("ring_pass", hole).message == SKELETON
 
 
 def test_an_error_names_the_input_and_the_learners_own_line():

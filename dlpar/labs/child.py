@@ -45,9 +45,9 @@ def missing(name, broken):
 def _function(learner, name):
     """Return (function, "") or (None, why there is none)."""
     if learner.suffix == ".pickle":  # from this learner's own notebook
-        function, file, lines = pickle.loads(learner.read_bytes())
-        linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
-        return function, ""
+        known, function = pickle.loads(learner.read_bytes())
+        linecache.cache.update(known)  # first: what the function is made of may look there
+        return pickle.loads(function), ""
     namespace, broken = definitions(code_cells(learner))
     if callable(namespace.get(name)):
         return namespace[name], ""

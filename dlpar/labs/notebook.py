@@ -1,12 +1,14 @@
 """A lab's notebook as text: cut the solutions out, read the code cells, define their functions."""
 
 import ast
+import itertools
 import json
 import linecache
 import re
 
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION\n", re.M | re.S)
-HOLE = r'\1raise NotImplementedError("your code here")' + "\n"
+HOLE = "your code here"
+RAISE = rf'\1raise NotImplementedError("{HOLE}")' + "\n"
 MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.M)
 FOLD = re.compile(r"^tags: \[hide-input\]\n", re.M)  # the site folds the solutions' cells
 HINTS = re.compile(r"^```\{include\} hints\.md\n.*?hints: (\w+) .*?^```$", re.M | re.S)
@@ -18,7 +20,7 @@ MAGIC = re.compile(r"^[%!].*$", re.M)
 
 def cut_solutions(text):
     """Return the lab `text` (MyST) as the student gets it: holes for solutions, nothing folded."""
-    return HINTS.sub(STUCK, FOLD.sub("", SOLUTION.sub(HOLE, text)))
+    return HINTS.sub(STUCK, FOLD.sub("", SOLUTION.sub(RAISE, text)))
 
 
 def code_cells(path):
@@ -73,7 +75,7 @@ def definitions(cells):
     namespace = {"__name__": "lab"}
     broken = {}
     for number, source in enumerate(cells, 1):
-        source, name = MAGIC.sub("", source), f"code cell {number}"
+        source, name = MAGIC.sub("", source), _free(f"code cell {number}")
         try:
             tree = ast.parse(source, name)
         except SyntaxError as error:
@@ -83,9 +85,16 @@ def definitions(cells):
             broken[number] = SyntaxError(str(error))
             continue
         tree.body = [node for node in tree.body if _defines(node)]
+        # Where tracebacks and `inspect.getsource` look: a kernel is run from its source.
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         exec(compile(tree, name, "exec"), namespace)
     return namespace, broken
+
+
+def _free(name):
+    """Return `name`, or with a number after it where an earlier notebook's cell has it."""
+    names = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
+    return next(name for name in names if name not in linecache.cache)
 
 
 def cell_of(cells, task):
