@@ -249,6 +249,41 @@ def test_a_worker_that_dies_costs_its_own_submission_only(desk, monkeypatch):
 
 
 @in_sandbox
+def test_a_submission_whose_sandbox_goes_away_costs_its_own_grade_only(desk, monkeypatch):
+    hand_in("ada.md", REFERENCE)
+    hand_in("bob.md", "die")
+    hand_in("cyd.md", "die once")
+    honest, died = gradebook.grade, desk / "died"
+
+    def dies(lab, path, content):
+        if content == b"die" or (content == b"die once" and not died.exists()):
+            died.touch()
+            raise SandboxError("gone")
+        return honest(lab, path, REFERENCE.encode())
+
+    monkeypatch.setattr(gradebook, "grade", dies)
+    grades = grade("--jobs", "1")
+    assert {student: g["points"] for student, g in grades.items()} == dict(ada=8, bob=0, cyd=8)
+    assert "the grader gave up (status 4)" in grades["bob"]["reason"]
+    monkeypatch.setattr(gradebook, "grade", honest)
+    assert "no code" not in grade()["bob"]["reason"]  # another run tries it again
+    assert "gave up" not in Path("out/grades.csv").read_text()
+
+
+@in_sandbox
+def test_words_that_no_file_takes_cost_nobody_the_reports(desk):
+    hand_in("ada.md", Path(folders.lab_folder(6) / "lab.md").read_text())
+    for name, words in (("bob", r"\ud800"), ("cyd", r"\x1b[2J\u202e\u2028=1")):
+        hand_in(f"{name}.ipynb", notebook(f"def farm(n, comm, solve):\n    solve('{words}')\n"))
+    grades = grade("--gradescope", "out/gradescope", lab="6")
+    assert grades["ada"]["points"] == 14
+    assert r"solve(\ud800) was called" in grades["bob"]["tasks"]["farm"]["reason"]
+    assert r"solve(\x1b[2J\u202e" in grades["cyd"]["tasks"]["farm"]["reason"]
+    told = [path.read_text() for path in Path("out").rglob("*") if path.is_file()]
+    assert all(c.isprintable() or c == "\n" for text in told for c in text)
+
+
+@in_sandbox
 def test_a_worker_that_hangs_is_given_up(desk, monkeypatch):
     hand_in("bob.md", SKELETON)
     monkeypatch.setattr(gradebook, "grade", lambda *_: time.sleep(1000))
@@ -274,9 +309,16 @@ def test_a_sandbox_that_goes_away_ends_the_run_without_grades(desk, monkeypatch,
     def gone(*_):
         raise SandboxError("gone")
 
+    real, started = gradebook.Sandbox, []
+
+    def only_once():
+        started.append(real() if not started else gone())
+        return started[-1]
+
+    monkeypatch.setattr(gradebook, "Sandbox", only_once)
     monkeypatch.setattr(gradebook, "grade", gone)
     assert cli.main(["grade", "7", "in", "--out", "out/grades.csv"]) == 3
-    assert "it went away" in capsys.readouterr().err
+    assert "gone. It needs Linux" in capsys.readouterr().err
     assert not Path("out/grades.csv").exists()
     assert not list(Path("out/grades.state").glob("*.json"))  # a seed, and no grade
 
@@ -342,7 +384,7 @@ def test_no_hostile_submission_reads_sends_scores_or_harms_the_others(desk, list
     monkeypatch.setattr(standin, "WAIT", 1.0)
     monkeypatch.setenv("DLPAR_SECRET", CANARY)
     monkeypatch.setenv(MARK, str(desk))
-    assert len(HOSTILE) >= 50
+    assert len(HOSTILE) >= 65
     Path("in/canary.txt").write_text(CANARY)
     for path in HOSTILE:
         hand_in(path.name, path.read_text().replace("CANARY", str(desk / "in/canary.txt")))
@@ -436,6 +478,13 @@ def test_a_file_is_replaced_whole_or_stays_as_it_was(desk, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         reports.replace(path, "new")
     assert path.read_text() == "old"
+
+
+def test_students_whose_names_look_alike_all_get_a_grade(desk):
+    for name in (b"in/a\xff", b"in/a\\xff", b"in/a\\xff.ipynb", b"in/a\\xff.md"):
+        os.makedirs(name) if b"." not in name else Path(os.fsdecode(name)).write_text("")
+    found = [each.student for each in submissions.find("in", LAB.name)]
+    assert len(set(found)) == len(found) == 4
 
 
 def test_a_file_and_a_folder_of_one_name_are_two_students(desk):

@@ -1,10 +1,12 @@
 """The sandbox: what crosses, that a stand-in is as the function itself, and how it fails."""
 
+import inspect
 import json
 import os
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import numpy as np
@@ -21,7 +23,7 @@ from dlpar.labs.grading import imported
 from dlpar.labs.notebook import code_cells, definitions
 from dlpar.labs.sandbox import Sandbox, SandboxError, StandIn, bubblewrap, seccomp, standin, wire
 from dlpar.labs.sandbox.mirror import Mirror
-from dlpar.labs.values import DTYPES, arrays_in, decode, encode
+from dlpar.labs.values import DTYPES, KEYS, arrays_in, decode, encode
 from dlpar.world import Deadlock, MPIError, Network, work
 
 NETWORK = Network(eager_limit=64)
@@ -120,6 +122,7 @@ def test_plain_values_cross_as_they_are(value):
         {"callable": 1},
         {"a": 1, "b": 2},
         [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]],
+        {"dict": [[k, 0] for k in range(KEYS + 1)]},
     ],
 )
 def test_data_that_no_value_is_made_of_is_refused(data):
@@ -209,6 +212,34 @@ def test_no_wait_of_the_wire_is_without_a_limit(ends):
         ours.send(["x" * 2**22], time.monotonic())
 
 
+def test_a_message_that_drips_is_late_like_one_that_does_not_come(ends):
+    ours, theirs = ends
+    over = threading.Event()
+
+    def drip():
+        theirs.sendall(struct.pack("!I", 2**20))
+        while not over.wait(wire.SLICE / 10):
+            theirs.send(b" ")
+
+    def sip():
+        while not over.wait(wire.SLICE / 10):
+            theirs.recv(1)
+
+    for peer, wait in (
+        (drip, lambda: ours.receive(time.monotonic() + 0.3)),
+        (sip, lambda: ours.send(["x" * 2**22], time.monotonic() + 0.3)),
+    ):
+        over.clear()
+        thread = threading.Thread(target=peer)
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            wait()
+        assert time.monotonic() - began < 10  # it would take a quarter of an hour, and more
+        over.set()
+        thread.join()
+
+
 # The filter
 
 
@@ -257,6 +288,13 @@ def test_the_filter_refuses_what_it_lists_and_allows_the_rest(machine):
     assert answers(seccomp.CLONE[column], 0x10000000) == [refused, refused]  # a user namespace
     assert answers(seccomp.FCNTL[column], 0, 6) == [allowed, refused]  # a lock
     assert answers(seccomp.FCNTL[column], 0, 3) == [allowed, allowed]
+    for owner in (8, 10, 15):  # F_SETOWN, F_SETSIG, F_SETOWN_EX
+        assert answers(seccomp.FCNTL[column], 0, owner) == [allowed, refused]
+    assert answers(seccomp.IOCTL[column], 0, 0x8901) == [allowed, refused]  # FIOSETOWN
+    assert answers(seccomp.IOCTL[column], 0, 0x5421) == [allowed, allowed]  # FIONBIO
+    for call in (seccomp.CLOCK_GETTIME, seccomp.CLOCK_GETRES):
+        assert answers(call[column], 3) == [allowed, allowed]  # this thread's own
+        assert answers(call[column], (~2 << 3 | 2) % 2**32) == [allowed, refused]  # process 2's
     assert answers(seccomp.PRCTL[column], 15) == [allowed, refused]
     assert answers(seccomp.PRLIMIT[column], 5) == [allowed, refused]
     assert answers(seccomp.PRLIMIT[column], 0) == [allowed, allowed]
@@ -632,6 +670,57 @@ def test_a_task_has_so_many_seconds_in_all(stand_in):
 def test_a_notebook_without_the_function_says_why(stand_in, source, said):
     with pytest.raises(CheckFailure, match=said):
         stand_in(source)()
+
+
+SOURCES = """
+import inspect
+
+import numpy as np
+
+
+def mark(function):  # as a kernel's decorator does: it reads the source, and runs that
+    function.source = inspect.getsource(function)
+    return function
+
+
+@mark
+def kernel(x, out):
+    out[0] = x.size  # the answer
+"""
+
+
+def f_of_another_cell(x):
+    """Tell what `inspect` finds: of a function of another cell, of itself, of one inside."""
+
+    def inner():
+        return "inner"
+
+    import inspect
+
+    out = np.zeros(1)
+    kernel(x, out)  # noqa: F821
+    later = inspect.getsource(kernel)  # noqa: F821
+    return [kernel.source == later, later, inspect.getsource(inner), out]  # noqa: F821
+
+
+CELLS = [SOURCES, inspect.getsource(f_of_another_cell).replace("f_of_another_cell", "f")]
+
+
+@in_sandbox
+def test_the_source_of_a_submissions_functions_is_there_for_those_who_run_it(sandbox):
+    f = StandIn(sandbox, CELLS, "f", 10.0)
+    for got in (f(np.arange(3)), definitions(CELLS)[0]["f"](np.arange(3))):
+        assert got[0] is True
+        assert got[1].endswith("out[0] = x.size  # the answer\n")
+        assert 'return "inner"' in got[2]
+        assert got[3].tolist() == [3]
+    f.end()
+
+
+def test_two_notebooks_with_as_many_cells_keep_their_own_sources():
+    first, second = (definitions([f"def f():\n    return {n}\n"])[0]["f"] for n in (1, 2))
+    assert "return 1" in inspect.getsource(first)
+    assert "return 2" in inspect.getsource(second)
 
 
 @in_sandbox

@@ -21,6 +21,8 @@ from dlpar.labs.submissions import find
 PR_SET_PDEATHSIG = 1
 GRACE = 60.0  # s for a submission beyond the time of its tasks
 UNSAFE = 4  # exit status of a worker that found no sandbox
+TRIES = 2  # of a submission whose worker dies: the first time, the machine may have been short
+MEMORY = 4 * 2**30  # bytes of address space of a worker, whatever a submission has it hold
 PARTS = 2  # of a task: public and held out
 
 
@@ -78,7 +80,7 @@ def _all_graded(lab, submissions, state, jobs):
     quiet = not sys.stderr.isatty()
     with tqdm(total=len(submissions), initial=done, unit="submission", disable=quiet) as bar:
         for entry in _graded(lab, todo, jobs):
-            grades[entry.submission.student] = entry.known()
+            grades[entry.submission.student] = entry.known() or entry.given_up
             bar.update()
     return grades
 
@@ -97,6 +99,7 @@ class Entry:
         self.key = digest.hexdigest()
         name = hashlib.sha256(submission.student.encode()).hexdigest()[:24]
         self.file = state / f"{name}.json"
+        self.tries, self.given_up = 0, None
         self.content = b""  # the worker reads it again; two hundred of them would be large
 
     def known(self):
@@ -114,7 +117,11 @@ class Entry:
 
 
 def _graded(lab, todo, jobs):
-    """Yield each entry once its grade is kept; `jobs` workers at a time, one for each entry."""
+    """Yield each entry once it is graded; `jobs` workers at a time, one for each entry.
+
+    A worker that dies costs its own submission only, and is tried once more. Such a grade is not
+    kept: the next run tries again.
+    """
     context = multiprocessing.get_context("fork")
     limit = PARTS * sum(task.seconds for task in tasks_of(lab.number).values()) + GRACE
     waiting = list(reversed(todo))
@@ -128,12 +135,19 @@ def _graded(lab, todo, jobs):
                 running[worker.sentinel] = (worker, entry, time.monotonic() + limit)
             for sentinel in wait(list(running), timeout=1.0) or _late(running):
                 worker, entry, _ = running.pop(sentinel)
+                late = worker.is_alive()
                 worker.kill()  # if it is late; its sandbox dies with it
                 worker.join()
                 if worker.exitcode == UNSAFE:
-                    raise SandboxError("it went away while submissions were graded")
+                    with Sandbox():
+                        pass  # which raises SandboxError if there is none for anybody
                 if entry.known() is None:
-                    entry.keep(nothing(lab, f"the grader gave up (status {worker.exitcode})"))
+                    entry.tries += 1
+                    if entry.tries < TRIES and not late:
+                        waiting.append(entry)
+                        continue
+                    said = f"the grader gave up (status {worker.exitcode})"
+                    entry.given_up = nothing(lab, said)
                 yield entry
     finally:
         for worker, _, _ in running.values():
@@ -149,6 +163,9 @@ def _late(running):
 def _work(lab, entry, parent):
     """Grade one entry in a process of its own, which dies with its parent."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    import resource  # which is not everywhere, as the sandbox is not
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     if os.getppid() != parent:
         os._exit(1)
     try:

@@ -10,7 +10,7 @@ from dlpar.labs.checking import examine, local
 from dlpar.labs.folders import lab_folder, tasks_of
 from dlpar.labs.notebook import MAGIC, code_cells, definitions
 from dlpar.labs.sandbox import Sandbox, StandIn
-from dlpar.labs.submissions import cells_of
+from dlpar.labs.submissions import cells_of, printable
 from dlpar.labs.task import HELD_OUT, PUBLIC
 
 PLACE = re.compile(r", at /\S+:\w+")  # of our own code, in the words of a time that is over
@@ -73,7 +73,7 @@ def nothing(lab, reason):
     for name, task in tasks_of(lab.number).items():
         counts = {part: [0, of] for part, of in lab.inputs[name].items()}
         results[name] = {"points": 0, "of": task.points, **counts, "reason": ""}
-    return _summed(results, reason)
+    return _summed(results, printable(reason))
 
 
 def _grade_task(lab, sandbox, cells, name, task):
@@ -87,7 +87,7 @@ def _grade_task(lab, sandbox, cells, name, task):
             verdict = examine(task, check, function, rng)
             result[part][0] = min(verdict.kept, result[part][1])
             if not verdict.passed:
-                said = PLACE.sub("", verdict.message)[:LONGEST]
+                said = _readable(verdict.message)
                 result["reason"] = said if part == PUBLIC else f"{HELD_OUT}: {said}"
                 return result
             function.renew()
@@ -95,6 +95,12 @@ def _grade_task(lab, sandbox, cells, name, task):
         function.end()
     result["points"] = task.points
     return result
+
+
+def _readable(message):
+    """Return a verdict's message, in which words of the submission's may stand, for the reports."""
+    lines = PLACE.sub("", message)[:LONGEST].splitlines()
+    return "\n".join(map(printable, lines))
 
 
 def _summed(results, reason):

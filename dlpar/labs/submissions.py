@@ -53,15 +53,17 @@ def find(folder, lab):
         if entry.name.startswith("."):
             continue
         if entry.is_symlink():
-            submission = Submission(printable(path.stem), None, "a symbolic link is not followed")
+            submission = Submission(_shown(path.stem), None, "a symbolic link is not followed")
         elif entry.is_dir():
-            submission = _in_folder(printable(entry.name), path, lab)
+            submission = _in_folder(_shown(entry.name), path, lab)
         elif path.suffix in KINDS:
-            submission = Submission(printable(path.stem), path)
+            submission = Submission(_shown(path.stem), path)
         else:
             continue
         if submission.student in found:
-            submission = submission._replace(student=printable(entry.name))
+            submission = submission._replace(student=_shown(entry.name))
+        while submission.student in found:  # two names that look alike
+            submission = submission._replace(student=submission.student + "+")
         found[submission.student] = submission
     return list(found.values())
 
@@ -77,10 +79,14 @@ def cells_of(path, content):
     return text_cells(text) if path.suffix == ".md" else json_cells(text)
 
 
-def printable(name):
-    """Return a file's name as text that fits in a line, whatever bytes it is made of."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+def printable(text):
+    """Return a text that fits in a line, and that every file and terminal takes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shown(name):
+    """Return a file's name as text that fits in a line, whatever bytes it is made of."""
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _in_folder(student, folder, lab):

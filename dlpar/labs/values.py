@@ -15,6 +15,7 @@ DTYPES = frozenset(
     for name in ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
 )
 DEPTH = 16  # of lists in lists
+KEYS = 1000  # of a dict: keys of one hash take quadratic time to be put together
 
 
 def encode(value, special=None, depth=0):
@@ -40,6 +41,8 @@ def encode(value, special=None, depth=0):
     if isinstance(value, tuple):
         return {"tuple": [encode(item, special, depth + 1) for item in value]}
     if isinstance(value, dict):
+        if len(value) > KEYS:
+            raise TypeError(f"a dict of {len(value)} keys; the limit is {KEYS}")
         pairs = [[encode(k, None, depth), encode(v, special, depth + 1)] for k, v in value.items()]
         return {"dict": pairs}
     if special is not None:
@@ -128,6 +131,8 @@ def _unpacked(content):
 
 
 def _unpacked_dict(content, special, depth):
+    if len(content) > KEYS:
+        raise ValueError(f"a dict of more than {KEYS} keys")
     made = {}
     for pair in content:
         if pair.__class__ is not list or len(pair) != 2:

@@ -15,6 +15,7 @@ SLACK = 1.001  # on virtual time, which is exact: room for the rounding of sums
 LOSS, GRADIENT = 1, 2  # the tags of `report`
 COLLECTIVES = {
     "Barrier", "Bcast", "Reduce", "Allreduce", "Gather", "Scatter", "Allgather", "Alltoall",
+    "Split",
 }  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def report(function, rng, p, n):
     same(got[1], gradients, "gradients: rank 0")
     for rank in range(1, p):
         same(out.results[rank], None, f"rank {rank}, which only reports,")
+    no_collectives(out.trace)
     par(out.trace, [0] + [2] * (p - 1))
     sizes = {LOSS: 8, GRADIENT: gradients[0].nbytes}
     for m in out.trace.messages:

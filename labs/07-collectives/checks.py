@@ -121,7 +121,16 @@ def run_on(function, x, wanted):
         same(got, want, f"rank {rank}")
         if not np.array_equal(mine[rank], x[rank]):
             raise CheckFailure(f"rank {rank}'s x was changed: add in a copy")
+    no_collectives(out.trace)
     return out.trace
+
+
+def no_collectives(trace):
+    """Nobody has called one of MPI's own, whose messages nobody counts."""
+    for span in trace.spans:
+        if span.what not in ("Send", "Recv", "Sendrecv", "Wait", "Probe", "work"):
+            said = f"rank {span.rank} called {span.what}; in these tasks ranks send and receive"
+            raise CheckFailure(said)
 
 
 def to_the_right(trace):

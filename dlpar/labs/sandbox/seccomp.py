@@ -51,15 +51,20 @@ RANK = {  # no other process: none made, none signalled, none watched, none mark
     "setuid": (105, 146), "setgid": (106, 144), "setreuid": (113, 145), "setregid": (114, 143),
     "setresuid": (117, 147), "setresgid": (119, 149), "setgroups": (116, 159),
     "setfsuid": (122, 151), "setfsgid": (123, 152), "capset": (126, 91),
+    "preadv2": (327, 286), "pwritev2": (328, 287),  # which tell what others have read of a file
     "sendmsg": (46, 211), "sendmmsg": (307, 269), "recvmsg": (47, 212), "recvmmsg": (299, 243),
 }  # fmt: skip
-CLONE, CLONE3, FCNTL, PRLIMIT, PRCTL, GETAFFINITY = (
-    (56, 220), (435, 435), (72, 25), (302, 261), (157, 167), (204, 123),
+CLONE, CLONE3, FCNTL, PRLIMIT, PRCTL, GETAFFINITY, IOCTL, CLOCK_GETTIME, CLOCK_GETRES = (
+    (56, 220), (435, 435), (72, 25), (302, 261), (157, 167), (204, 123), (16, 29),
+    (228, 113), (229, 114),
 )  # fmt: skip
 
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEW* of <linux/sched.h>
 THREAD = 0x00010000  # CLONE_THREAD
 LOCKS = (6, 7, 37, 38, 1024, 1026)  # F_SETLK(W), F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
+OWNERS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a file's owner gets signals
+ASYNC = (0x8901, 0x8902, 0x5452)  # FIOSETOWN, SIOCSPGRP, FIOASYNC: the same as ioctls
+CLOCKS = 15  # beyond are the clocks of other processes, which tell what they compute
 PR_SET_NAME, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 15, 22, 38
 
 ALLOW, KILL, REFUSE, UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026  # EPERM, ENOSYS
@@ -102,7 +107,10 @@ def install(program):
 
 
 def _refused(calls, column):
-    numbers = [call[column] for call in calls if call[column] != NONE]
+    return _each([call[column] for call in calls if call[column] != NONE])
+
+
+def _each(numbers):
     return [row for n in numbers for row in ((EQUAL, 0, 1, n), (RETURN, 0, 0, REFUSE))]
 
 
@@ -118,11 +126,14 @@ def _sandbox_rules(column):
 
 def _rank_rules(column):
     only_self = [(EQUAL, 1, 0, 0), (RETURN, 0, 0, REFUSE)]
-    locks = [row for n in LOCKS for row in ((EQUAL, 0, 1, n), (RETURN, 0, 0, REFUSE))]
+    others_clocks = [(GREATER, 0, 1, CLOCKS), (RETURN, 0, 0, REFUSE)]
     return [
         *_refused(RANK.values(), column),
         *_when(CLONE[column], FIRST, [(ANY_BIT, 1, 0, THREAD), (RETURN, 0, 0, REFUSE)]),
-        *_when(FCNTL[column], SECOND, locks),
+        *_when(FCNTL[column], SECOND, _each(LOCKS + OWNERS)),
+        *_when(IOCTL[column], SECOND, _each(ASYNC)),
+        *_when(CLOCK_GETTIME[column], FIRST, others_clocks),
+        *_when(CLOCK_GETRES[column], FIRST, others_clocks),
         *_when(PRCTL[column], FIRST, [(EQUAL, 0, 1, PR_SET_NAME), (RETURN, 0, 0, REFUSE)]),
         *_when(PRLIMIT[column], FIRST, only_self),
         *_when(GETAFFINITY[column], FIRST, only_self),

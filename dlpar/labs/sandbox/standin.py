@@ -186,6 +186,8 @@ class Rank:
             return target(*args, **kwargs)
         if method == "declare_work":
             seconds, flops = args
+            if not {type(seconds), type(flops)} <= {int, float, type(None)}:
+                raise TypeError("work takes a plain number")  # an array would be the clock's own
             return work(target, seconds=seconds, flops=flops)  # which looks at both
         return getattr(target, method)(*args, **kwargs)
 

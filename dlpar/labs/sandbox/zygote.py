@@ -21,7 +21,7 @@ from dlpar.labs.sandbox import inside, seccomp
 from dlpar.labs.sandbox.wire import Wire
 
 MEMORY = 768 * 2**20  # bytes of address space; NumPy and what labs import take under half of it
-FILES, THREADS = 64, 256
+FILES, THREADS = 64, 32  # threads of all ranks together: what is graded beside them goes on
 PR_SET_DUMPABLE = 4
 
 
