@@ -121,3 +121,15 @@ def test_notebook_copies_install_dlpar_and_hide_plans_and_solutions(tmp_path):
         assert "pip install" in copy.cells[0].source
         assert "plan" not in copy.metadata
         assert "BEGIN SOLUTION" not in path.read_text()
+
+
+def test_answers_stay_folded_in_a_notebook_copy_and_on_the_page(tmp_path):
+    for path in COPIES["write_copies"](ROOT, tmp_path):
+        page = path.relative_to(tmp_path).with_suffix(".md")
+        source, copy = (ROOT / page).read_text(), nbformat.read(path, as_version=4)
+        told = "\n".join(cell.source for cell in copy.cells)
+        folded = source.count(":::{admonition} Answers\n:class: dropdown\n")
+        assert folded == source.count("Answers"), "JupyterLab shows no mark on <details>"
+        assert folded == told.count("<details><summary>Answers</summary>\n\n1. ")
+        assert folded >= (page.name[:2].isdigit())
+        assert "dropdown" not in told

@@ -6,6 +6,7 @@ takes out the scripts of Thebe, which would fetch from a server and which no pag
 the book's title beside its logo.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -23,11 +24,18 @@ import importlib.util
 if importlib.util.find_spec("dlpar") is None:
     %pip install --quiet "dlpar[book] @ git+{REPOSITORY}"
 """
+FOLDED = re.compile(r":::\{admonition\} ([^\n]*)\n:class: dropdown\n\n?(.*?)\n:::$", re.M | re.S)
 
 
 def ready(notebook):
-    """Make `notebook` fit to be given away: it installs dlpar, and holds no plan and no solution."""
+    """Make `notebook` fit to be given away: it installs dlpar, and holds no plan and no solution.
+
+    What is folded stays folded where MyST is not spoken, as in Colab and VS Code.
+    """
     for cell in notebook.cells:
+        cell.source = FOLDED.sub(
+            r"<details><summary>\1</summary>\n\n\2\n\n</details>", cell.source
+        )
         if "### BEGIN SOLUTION" in cell.source or "{include} hints.md" in cell.source:
             cell.source = cut_solutions(cell.source + "\n").rstrip()
     cell = nbformat.v4.new_code_cell(SETUP, id="setup", metadata={"tags": ["remove-cell"]})
