@@ -33,14 +33,21 @@ def linear_ticks(low, high, most):
 
 
 def log_ticks(low, high, most):
-    """Return at most about `most` powers of ten from `low` to `high`; 1, 2, 5 x 10^k if few."""
+    """Return at most about `most` powers of ten from `low` to `high`.
+
+    If they are few: 1, 2, 5 x 10^k, or 1, 3 x 10^k. Within one power of ten: evenly spaced numbers.
+    """
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     every = max(1, -(-(last - first + 1) // most))
     tens = [10.0**k for k in range(first, last + 1) if k % every == 0]
     if len(tens) >= 3:
         return tens
-    fine = [f * 10.0**k for k in range(first - 1, last + 1) for f in (1, 2, 5)]
-    return [t for t in fine if low * (1 - 1e-9) <= t <= high * (1 + 1e-9)]
+    for factors in ((1, 2, 5), (1, 3)):
+        fine = [float(f"{f}e{k}") for k in range(first - 1, last + 1) for f in factors]
+        ticks = [t for t in fine if low * (1 - 1e-9) <= t <= high * (1 + 1e-9)]
+        if len(ticks) <= most:
+            break
+    return ticks if len(ticks) >= 3 else linear_ticks(low, high, most)
 
 
 class Axes:
