@@ -7,6 +7,7 @@ raise an error that names kernel, line, block and thread. The checks are on by d
 """
 
 import ast
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,10 @@ atomic = atomics
 
 class _Dim3:
     """threadIdx and its like: three coordinates, in kernels only."""
+
+    x: Any
+    y: Any
+    z: Any
 
     def __init__(self, name, read):
         for axis, letter in enumerate("xyz"):
@@ -113,6 +118,9 @@ def _dynamic(m, dtype, name):
 class _Space:
     def __init__(self, **names):
         self.__dict__.update(names)
+
+    def __getattr__(self, name) -> Any:
+        raise AttributeError(f"cuda has no {name} here")
 
 
 def _array_like(translator, node, array):

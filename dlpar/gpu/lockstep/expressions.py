@@ -52,7 +52,9 @@ class Expressions:
             return MISSING if owner is MISSING else getattr(owner, node.attr, MISSING)
         if isinstance(node, ast.Tuple):
             parts = [self.static(part) for part in node.elts]
-            return MISSING if any(part is MISSING for part in parts) else tuple(parts)
+            # `cuda.threadIdx.x, cuda.threadIdx.y` is known only when it runs.
+            unknown = any(part is MISSING or isinstance(part, Intrinsic) for part in parts)
+            return MISSING if unknown else tuple(parts)
         if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Subscript | ast.Call):
             return self._folded(node)
         return MISSING
