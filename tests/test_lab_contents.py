@@ -8,9 +8,10 @@ import jupytext
 import numpy as np
 import pytest
 
-from dlpar.labs import folders
+from dlpar.labs import folders, mutation_score
 from dlpar.labs.checking import SKELETON, examine, local
 from dlpar.labs.folders import hints_of, tasks_of
+from dlpar.labs.mutation import mutants_of
 from dlpar.labs.notebook import cell_of, code_cells, cut_solutions, definitions, text_cells
 from dlpar.labs.task import HELD_OUT, PUBLIC
 
@@ -78,6 +79,41 @@ def test_a_wrong_answer_loses_its_task_alone_and_the_message_says_why(path):
     failed = failures(lab, REFERENCES[lab] | {task: getattr(module, task)})
     assert list(failed) == [task]
     assert re.search(module.CAUGHT, failed[task]), failed[task]
+
+
+@each_lab
+def test_the_checks_catch_every_wrong_answer_and_most_mutants_and_the_page_says_so(lab):
+    score = mutation_score(LABS[lab])
+    assert [row.task for row in score] == list(tasks_of(LABS[lab]))
+    for row in score:
+        assert row.caught == row.wrong
+        assert len(row.survivors) == row.mutants - row.killed
+        assert row.mutants > 0
+        assert row.killed >= 0.7 * row.mutants, row.survivors
+    assert f"{score.total().killed} of {score.total().mutants}" in score._repr_html_()
+    page = (LABS[lab] / "lab.md").read_text(encoding="utf-8")
+    assert f"\nmutation_score({int(lab[:2])})\n" in page
+    assert "mutation_score" not in cut_solutions(page)
+
+
+def test_a_mutant_is_one_small_change_and_a_weak_check_lets_some_live(tmp_path):
+    source = 'def f(n):\n    """+1."""\n    if n < 2:\n        return 0\n    return n + 1\n'
+    changes = [change for change, _ in mutants_of(source, "f")]
+    lives = ["if n < 2: -> if n <= 2:", "if n < 2: -> if n < 3:", "return 0 -> return 1"]
+    dies = ["if n < 2: -> if not n < 2:", "return n + 1 -> return n - 1"]
+    assert sorted(changes) == sorted([*lives, *dies, "return n + 1 -> return n + 2"])
+    (tmp_path / "lab.md").write_text(f"```{{code-cell}}\n{source}```\n")
+    (tmp_path / "wrong" / "f").mkdir(parents=True)
+    (tmp_path / "wrong/f/ends.py").write_text("def f(n):\n    import os\n    os._exit(3)\n")
+    (tmp_path / "wrong/f/lives.py").write_text("def f(n):\n    return 9 if n < 2 else 5\n")
+    (tmp_path / "checks.py").write_text(
+        "from dlpar.labs import Task, same\n"
+        "def check(function, rng):\n    yield '4'\n    same(function(4), 5)\n"
+        "TASKS = (Task('f', check, check),)\n"
+    )
+    ((*row, survivors),) = mutation_score(tmp_path)
+    assert row == ["f", 2, 1, 6, 3]
+    assert sorted(survivors) == sorted(lives)
 
 
 @each_lab

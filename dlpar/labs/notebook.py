@@ -11,6 +11,7 @@ HOLE = "your code here"
 RAISE = rf'\1raise NotImplementedError("{HOLE}")' + "\n"
 MARKS = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.M)
 FOLD = re.compile(r"^tags: \[hide-input\]\n", re.M)  # the site folds the solutions' cells
+SITE = re.compile(r"^<!-- site only -->\n.*?^<!-- end -->\n", re.M | re.S)
 HINTS = re.compile(r"^```\{include\} hints\.md\n.*?hints: (\w+) .*?^```$", re.M | re.S)
 STUCK = r"Stuck? `hint(\1)` gives you one hint at a time; `solution(\1)` comes after an attempt."
 OPENING = re.compile(r"(`{3,})\{code-cell\}")
@@ -20,7 +21,7 @@ MAGIC = re.compile(r"^[%!].*$", re.M)
 
 def cut_solutions(text):
     """Return the lab `text` (MyST) as the student gets it: holes for solutions, nothing folded."""
-    return HINTS.sub(STUCK, FOLD.sub("", SOLUTION.sub(RAISE, text)))
+    return HINTS.sub(STUCK, FOLD.sub("", SOLUTION.sub(RAISE, SITE.sub("", text)))).rstrip() + "\n"
 
 
 def code_cells(path):
