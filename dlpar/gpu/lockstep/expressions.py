@@ -324,13 +324,14 @@ class Expressions:
             raise self.source.unsupported(node, "named arguments are not supported here")
         args = [self.value(arg) for arg in node.args]
         found = lookup(what)
+        casts = found is None or what is float  # a conversion is no float operation
         if found is None:
             found = self._cast(node, what)
-        site, metered = self.source.site(node), self.metered
+        site, counted = self.source.site(node), self.metered and not casts
 
         def call(m, env):
             value = found(*(arg(m, env) for arg in args))
-            if metered and getattr(value, "dtype", None) is not None and value.dtype.kind == "f":
+            if counted and getattr(value, "dtype", None) is not None and value.dtype.kind == "f":
                 m.meter.flops(m, site)
             return value
 

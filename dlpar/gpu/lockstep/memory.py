@@ -130,8 +130,6 @@ class Access:
                     self._out_of_range(m, view, index, axis, int(np.argmax(m.running())))
                 i %= max(n, 1)
             offset += i * strides[axis]
-        if not vectors:
-            return view.base + offset
         same = view is self.view and m.active is self.active and len(vectors) == len(self.vectors)
         if not (same and all(a is b for a, b in zip(vectors, self.vectors, strict=True))):
             self._vector_part(m, view, index)

@@ -311,6 +311,8 @@ class Statements(Expressions):
                     m.partial = True
                     if m.active is NOBODY:
                         break
+                elif self.metered:
+                    m.meter.branch(m, site, m.active, NOBODY)
             begin()
             body(m, env)
             if loop.continued is not NOBODY:
