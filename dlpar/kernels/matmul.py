@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from dlpar.gpu import cuda, float32
-from dlpar.kernels.arguments import blocks_for, on_device, where_it_was
+from dlpar.kernels.launching import at_home, blocks_for, on_device
 
 TILE = 16  # of the naive and the tiled kernel: a block has TILE x TILE threads
 BLOCK, DEPTH, REGISTERS = 32, 8, 4  # of the register-blocked kernel, see there
@@ -111,7 +111,7 @@ def matmul(a, b, kernel=matmul_tiled, tile=TILE):
     tile : side of a block in threads; for `make_tiled(tile)` the same as there.
     Raises ValueError if the shapes do not fit or the types are others.
     """
-    given, a, b = a, on_device(a, "a", ndim=2), on_device(b, "b", ndim=2)
+    given, a, b = a, on_device("a", a, 2), on_device("b", b, 2)
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"a has {a.shape[1]} columns, b {b.shape[0]} rows: {a.shape} @ {b.shape}")
     m, n = a.shape[0], b.shape[1]
@@ -119,4 +119,4 @@ def matmul(a, b, kernel=matmul_tiled, tile=TILE):
     if c.size:
         covers, side = (BLOCK, SIDE) if kernel is matmul_registers else (tile, tile)
         kernel[(blocks_for(n, covers), blocks_for(m, covers)), (side, side)](a, b, c)
-    return where_it_was(c, given)
+    return at_home(c, given)

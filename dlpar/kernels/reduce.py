@@ -3,7 +3,8 @@
 import numpy as np
 
 from dlpar.gpu import cuda, float32
-from dlpar.kernels.arguments import blocks_for, on_device
+from dlpar.kernels.launching import blocks_for, on_device
+from dlpar.kernels.warps import WARP, warp_sum
 
 THREADS = 128  # per block; a power of two from 64 on, since the trees below halve it
 MOST_BLOCKS = 64  # of the kernels that loop over the grid: enough to fill a card
@@ -228,17 +229,6 @@ def sum_grid_stride(x, partial):
         partial[cuda.blockIdx.x] = total
 
 
-@cuda.jit(device=True)
-def sum_of_warp(value):
-    """Return in lane 0 the sum of the warp's 32 values; all lanes call it: 5 shuffles."""
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 16)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 8)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 4)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 2)
-    value += cuda.shfl_down_sync(0xFFFFFFFF, value, 1)
-    return value
-
-
 @cuda.jit
 def sum_shuffle(x, partial):
     """partial[b] = sum of block b's share of `x`; registers are passed from lane to lane.
@@ -247,17 +237,17 @@ def sum_shuffle(x, partial):
     Launch [any number of blocks, THREADS]. Shared: THREADS / 8 bytes a block; one barrier.
     Source: "Faster Parallel Reductions on Kepler", NVIDIA, 2014; the masks: CUDA 9.
     """
-    warp_sums = cuda.shared.array(THREADS // 32, float32)
+    warp_sums = cuda.shared.array(THREADS // WARP, float32)
     t = cuda.threadIdx.x
     total = float32(0)
     for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
         total += x[i]
-    total = sum_of_warp(total)
-    if t % 32 == 0:
-        warp_sums[t // 32] = total
+    total = warp_sum(total)
+    if t % WARP == 0:
+        warp_sums[t // WARP] = total
     cuda.syncthreads()
-    if t < 32:  # the first warp adds what the warps have left
-        total = sum_of_warp(warp_sums[t] if t < THREADS // 32 else float32(0))
+    if t < WARP:  # the first warp adds what the warps have left
+        total = warp_sum(warp_sums[t] if t < THREADS // WARP else float32(0))
         if t == 0:
             partial[cuda.blockIdx.x] = total
 
@@ -283,7 +273,7 @@ def gpu_sum(x, kernel=sum_grid_stride):
     """
     if kernel not in ELEMENTS:
         raise ValueError(f"gpu_sum needs a kernel of dlpar.kernels.reduce, got {kernel!r}")
-    x = on_device(x, "x", ndim=1)
+    x = on_device("x", x, 1)
     if x.size == 0:
         return 0.0
     while True:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlpar.gpu import cuda, float32
-from dlpar.kernels.arguments import blocks_for, on_device, where_it_was
+from dlpar.kernels.launching import at_home, blocks_for, on_device
 
 TILE = 32  # a tile is TILE x TILE elements: one warp reads a row of it in one request
 ROWS = 8  # a block has TILE x ROWS threads; each moves TILE / ROWS elements
@@ -72,10 +72,10 @@ def transpose(x, kernel=transpose_padded):
 
     Raises ValueError for another shape or type.
     """
-    given, x = x, on_device(x, "x", ndim=2)
+    given, x = x, on_device("x", x, 2)
     m, n = x.shape
     out = cuda.device_array((n, m), np.float32)
     if x.size:
         grid = blocks_for(n, TILE), blocks_for(m, TILE)
         kernel[grid, (TILE, ROWS)](x, out)
-    return where_it_was(out, given)
+    return at_home(out, given)
