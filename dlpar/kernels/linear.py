@@ -7,7 +7,7 @@ the device. A wrong dtype or shape raises ValueError.
 import numpy as np
 
 from dlpar.gpu import cuda, float32
-from dlpar.kernels.launching import THREADS, at_home, blocks_for, ceil_div, on_device
+from dlpar.kernels.launching import THREADS, at_home, blocks_for, on_device
 
 TILE = 16
 PADDED = TILE + 1  # one column more, so that a column of a tile lies in different banks
@@ -76,10 +76,11 @@ def sum_columns(x, sums):
         sums[j] = total
 
 
-def multiply(a, b, transpose_a=False, transpose_b=False, out=None):
-    """Return op(a) @ op(b), or add it to `out`, a device array, and return that.
+def multiply(a, b, transpose_a=False, transpose_b=False, out=None, accumulate=False):
+    """Return op(a) @ op(b), in `out` if it is given, or with `accumulate` added to it.
 
     op(a) : (m, k) and op(b) : (k, n) float32, op(x) being x or its transpose.
+    out : (m, n) float32 on the device, changed in place; then that is returned.
     Cost: 2 m n k FLOPs.
     """
     left, right = on_device("a", a, ndim=2), on_device("b", b, ndim=2)
@@ -89,8 +90,8 @@ def multiply(a, b, transpose_a=False, transpose_b=False, out=None):
         into = "" if out is None else f" into {tuple(out.shape)}"
         raise ValueError(f"cannot multiply ({m}, {depth}) by ({also}, {n}){into}")
     c = cuda.device_array((m, n), np.float32) if out is None else out
-    grid = max(1, ceil_div(n, TILE)), max(1, ceil_div(m, TILE))
-    gemm[grid, (TILE, TILE)](left, right, c, transpose_a, transpose_b, out is not None)
+    grid = blocks_for(n, TILE), blocks_for(m, TILE)
+    gemm[grid, (TILE, TILE)](left, right, c, transpose_a, transpose_b, accumulate)
     return at_home(c, a) if out is None else out
 
 

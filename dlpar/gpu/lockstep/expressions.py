@@ -232,6 +232,8 @@ class Expressions:
                     return tuple(np.int64(n) for n in thing.shape)
                 if name == "dtype":
                     return thing.dtype
+            if isinstance(thing, np.ndarray | np.generic) and name in ("real", "imag"):
+                return getattr(thing, name)
             raise unsupported(node, f"no attribute {name} in a kernel")
 
         return read
@@ -395,6 +397,8 @@ class Expressions:
 
         def call(m, env):
             thing = owner(m, env)
+            if name == "conjugate" and isinstance(thing, np.ndarray | np.generic):
+                return np.conjugate(thing)
             method = getattr(thing, f"lockstep_{name}", None)
             if method is None:
                 raise self.source.unsupported(node, f"no method {name} in a kernel")
