@@ -22,7 +22,7 @@
   while (walk.nextNode()) {
     const words = walk.currentNode.data.trim();
     const e = walk.currentNode.parentElement;
-    if (!words || !e.checkVisibility()) continue;
+    if (!words || !e.checkVisibility({visibilityProperty: true})) continue;  // folded: not seen
     if (e.closest("script, style, mjx-container, .headerlink, :disabled")) continue;
     const style = getComputedStyle(e);
     const below = ground(e);
