@@ -195,14 +195,14 @@ def test_killed_half_way_it_goes_on_and_nothing_of_it_is_left_running(desk, monk
     process = subprocess.Popen([*argv, "--jobs", "2"])
     state = Path("out/grades.state")
     deadline = time.monotonic() + 60
-    while len(list(state.glob("[!.]*.json"))) < 2 and time.monotonic() < deadline:
+    while len(list(state.glob("[!.]*.json"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert nothing_is_left(within=4.0)  # less than what hangs would take by itself
     assert not Path("out/grades.csv").exists()
     kept = {path.name: path.stat().st_mtime_ns for path in state.glob("[!.]*.json")}
-    assert 2 <= len(kept) < 6
+    assert 3 <= len(kept) < 6  # the quick ones, so what is left needs no time to be right
     monkeypatch.setattr(standin, "WAIT", 0.3)
     points = {student: g["points"] for student, g in grade().items()}
     assert points == {"0": 0, "1": 8, "2": 0, "hangs0": 0, "hangs1": 0, "hangs2": 0}
@@ -381,7 +381,7 @@ def listeners():
 
 @in_sandbox
 def test_no_hostile_submission_reads_sends_scores_or_harms_the_others(desk, listeners, monkeypatch):
-    monkeypatch.setattr(standin, "WAIT", 1.0)
+    monkeypatch.setattr(standin, "WAIT", 2.0)
     monkeypatch.setenv("DLPAR_SECRET", CANARY)
     monkeypatch.setenv(MARK, str(desk))
     assert len(HOSTILE) >= 65
@@ -495,10 +495,18 @@ def test_a_file_and_a_folder_of_one_name_are_two_students(desk):
 
 
 @in_sandbox
-def test_the_sandbox_starts_in_well_under_a_second():
+def test_the_sandbox_starts_as_fast_as_its_imports_or_nearly():
     def start():
-        began = time.perf_counter()
         Sandbox().close()
+
+    def imports():
+        code = "import dlpar.labs, dlpar.world"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    def seconds(work):
+        began = time.perf_counter()
+        work()
         return time.perf_counter() - began
 
-    assert min(start() for _ in range(5)) < 1.0
+    both = [(seconds(start), seconds(imports)) for _ in range(5)]  # in turns: the same load
+    assert min(s for s, _ in both) < 3 * min(i for _, i in both)

@@ -291,11 +291,11 @@ def test_the_shell_passes_the_reference_and_fails_the_skeleton(desk, capsys):
 def test_an_endless_loop_is_found_in_the_notebook_and_its_line_is_named(monkeypatch):
     source = "def ring_pass(x, comm):\n    while True:\n        comm.rank\n"
     functions, _ = definitions([source])
-    monkeypatch.setitem(TASKS["ring_pass"].check.__globals__, "LIMIT", 0.2)
+    monkeypatch.setitem(TASKS["ring_pass"].check.__globals__, "LIMIT", 1.5)
     verdict = verdict_of("ring_pass", functions["ring_pass"])
     assert not verdict.passed
     assert re.match(
-        r"p=1, n=3: is there a loop that does not end\?.*0\.2 s.*code cell 1", verdict.message
+        r"p=1, n=3: is there a loop that does not end\?.*1\.5 s.*code cell 1", verdict.message
     )
 
 
@@ -310,9 +310,9 @@ def test_one_task_that_hangs_or_dies_costs_that_task_only(desk, capsys):
     die = "    import os\n\n    os._exit(3)\n    total = np.empty_like(x)"
     assert text.count("    total = np.empty_like(x)") == 1
     Path("mine.md").write_text(text.replace("    total = np.empty_like(x)", die), encoding="utf-8")
-    assert check_lab(7, notebook="mine.md", limit=3) == 1
+    assert check_lab(7, notebook="mine.md", limit=9) == 1
     out = capsys.readouterr().out
-    assert "ring_pass: p=1, n=3: no answer within 3 s: is there a loop that does not end?" in out
+    assert "ring_pass: p=1, n=3: no answer within 9 s: is there a loop that does not end?" in out
     assert "ring_allreduce: p=1, n=3: your code ended its process (status 3)" in out
     assert "passed   reduce_scatter" in out
 
@@ -320,7 +320,7 @@ def test_one_task_that_hangs_or_dies_costs_that_task_only(desk, capsys):
 def test_a_check_whose_parent_died_ends_by_itself(desk):
     sleep = "def ring_pass(x, comm):\n    import time\n\n    time.sleep(60)\n"
     Path("mine.md").write_text("```{code-cell}\n" + sleep + "```\n", encoding="utf-8")
-    argv = [sys.executable, "-m", "dlpar.labs.child", "7", "ring_pass", "mine.md", "report", "2"]
+    argv = [sys.executable, "-m", "dlpar.labs.child", "7", "ring_pass", "mine.md", "report", "6"]
     assert subprocess.run(argv, capture_output=True, timeout=20).returncode != 0
     assert Path("report").read_text(encoding="utf-8") == '["p=1, n=3"]\n'
 
@@ -455,7 +455,7 @@ def test_a_new_lab_passes_the_tests_that_all_labs_must_pass(shelf):
     tests = Path(__file__).with_name("test_lab_contents.py")
     argv = [sys.executable, "-c", code, "-q", "-k", "08-halo or 12-two", "-p", "no:cacheprovider"]
     env = {k: v for k, v in os.environ.items() if k != "DLPAR_TEST_SESSION"}  # it has its own
-    done = subprocess.run([*argv, tests], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*argv, tests], env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 30
     folder = shelf / "08-halo"  # by its path, since a check is a process of its own
