@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
-from dlpar.gpu.lockstep.memory import View, since
+from dlpar.gpu.lockstep.memory import View, touch
 
 FAST = {"add": np.add, "sub": np.subtract, "min": np.minimum, "max": np.maximum,
         "and_": np.bitwise_and, "or_": np.bitwise_or, "xor": np.bitwise_xor}  # fmt: skip
@@ -44,17 +44,17 @@ def update(m, access, view, index, name, value, compare=None):
         raise TypeError(f"{site.kernel}, line {site.line}: an atomic works on an array's element")
     index = list(index) if isinstance(index, tuple) else [index]
     at = access(m, view, index)
+    store = view.store
     if m.meter is not None:
         m.meter.access(m, "atomic", view, at, access)
-    lanes = m.lane if m.active is None else m.active.nonzero()[0]
-    at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
-    store = view.store
+    lanes, _ = m.crowd()
     if store.shadow is not None:
-        store.shadow.atomic(m, at, m.id[lanes], since(m, lanes), site)
+        store.shadow.atomic(m, store, touch(m, store, at), site)
+    at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
     if store.written is not None:
         store.written[at] = True
     if m.fences is not None:
-        _acquire(m, lanes)
+        m.fences.atomic(m, site)
     value = m.spread(value.astype(view.dtype))[lanes]
     compare = None if compare is None else m.spread(compare.astype(view.dtype))[lanes]
     found = np.zeros(m.count, view.dtype)
@@ -96,12 +96,6 @@ def _sums(data, at, value):
     )
     np.add.at(data, at, value)
     return found
-
-
-def _acquire(m, lanes):
-    """Note that the blocks of `lanes` have now seen what others released before."""
-    time = m.tick(None)
-    m.fences.acquired[np.unique((m.id[lanes] - 1) // m.padded)] = time
 
 
 def _cas(m, access, view, *rest):

@@ -106,11 +106,15 @@ def _dynamic(m, dtype, name):
         m.shared["dynamic"] = np.zeros(len(m.blocks) * nbytes // 8, np.float64)
     if dtype not in m.shared:
         data, size = m.shared["dynamic"].view(dtype), nbytes // dtype.itemsize
-        store = Store(data, name, "shared", unit=size)
+        fresh = m.checks.uninitialized and not m.shared_types
+        store = Store(data, name, "shared", unit=size, fresh=fresh)
+        for other in m.shared_types:  # what one type wrote, another may read
+            m.shared[other].store.written = None
+        m.shared_types.append(dtype)
         shape = (m.shared_nbytes // dtype.itemsize,)
         view = View(store, shape, contiguous_strides(shape), m.block_in_group * size)
         if m.checks.races:
-            store.watch(view.describe)
+            store.watch()
         m.shared[dtype] = view
     return m.shared[dtype]
 
@@ -152,9 +156,7 @@ syncthreads_or = _voted("syncthreads_or", lambda yes, there: yes.any(axis=1))
 
 
 def _fence(m, site):
-    time = m.tick(site)
-    lanes = m.lane if m.active is None else m.active.nonzero()[0]
-    m.fences.released[np.unique((m.id[lanes] - 1) // m.padded)] = time
+    m.fences.fence(m, site)
 
 
 threadfence = Intrinsic("cuda.threadfence", _fence)
@@ -170,8 +172,7 @@ class _Grid:
 
     def lockstep_sync(self, m, site):
         """Let every thread of the grid wait for every other."""
-        m.barrier(site)
-        m.grid_since = m.since if not np.ndim(m.since) else 0
+        m.grid_barrier(site)
 
 
 cg = _Space(this_grid=Intrinsic("cuda.cg.this_grid", lambda m, site: _Grid()))

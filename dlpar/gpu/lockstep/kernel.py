@@ -8,8 +8,10 @@ import numpy as np
 
 from dlpar.gpu.lockstep.arrays import DeviceArray
 from dlpar.gpu.lockstep.checks import current
-from dlpar.gpu.lockstep.machine import Machine
+from dlpar.gpu.lockstep.fences import Fences
+from dlpar.gpu.lockstep.machine import Machine, id_step
 from dlpar.gpu.lockstep.memory import Store, View, contiguous_strides, view_of
+from dlpar.gpu.lockstep.shadow import Shadow
 from dlpar.gpu.lockstep.source import Source
 from dlpar.gpu.lockstep.statements import Function
 from dlpar.gpu.lockstep.types import constant
@@ -89,6 +91,7 @@ class Program:
         # Of a kernel that syncs the grid, all blocks run together.
         self.cooperative = any(f.cooperative for f in self.functions.values())
         self.fenced = any(f.fenced for f in self.functions.values())
+        self.by_lane = any(f.by_lane for f in self.functions.values())
 
     def compile(self, function, caller=None, node=None):
         """Return `function` translated; raise NotImplementedError if it calls itself."""
@@ -117,14 +120,6 @@ class Program:
 
 
 @dataclass
-class Fences:
-    """When each block of the grid last made its writes visible, and last saw those of others."""
-
-    released: np.ndarray
-    acquired: np.ndarray
-
-
-@dataclass
 class Launch:
     """A kernel with its configuration; call it with the kernel's arguments."""
 
@@ -145,17 +140,17 @@ class Launch:
         blocks = math.prod(self.grid)
         threads = math.prod(self.block)
         group = blocks if program.cooperative else max(1, GROUP // threads)
-        fences = Fences(*np.zeros((2, blocks), np.int64)) if program.fenced else None
+        fences = Fences((blocks + 1) * id_step(threads)) if program.fenced else None
         sites = [None]
         try:
             with np.errstate(all="ignore"):
                 for first in range(0, blocks, group):
                     part = range(first, min(first + group, blocks))
-                    m = Machine(self.grid, self.block, part, checks, self.meter, self.shared_nbytes)
+                    m = Machine(
+                        self.grid, self.block, part, checks, self.meter, self.shared_nbytes,
+                        by_lane=program.by_lane,
+                    )  # fmt: skip
                     m.sites, m.fences = sites, fences
-                    m.since = m.warp_since = len(
-                        sites
-                    )  # what other groups did is not of this block
                     if self.meter is not None:
                         self.meter.begin(m)
                     program.main(m, values, kernel=True)
@@ -173,23 +168,42 @@ def bind(source, args, races):
             arrays.append((source.changes(name, value.ndim), value, memory_of(arg)))
     if races:
         targets = [memory for changes, _, memory in arrays if changes]
-        for _, view, memory in arrays:
-            if any(np.may_share_memory(memory, target) for target in targets):
-                view.store.watch(view.describe)
-        _share_shadows(arrays)
+        watch(
+            [
+                (view, memory)
+                for _, view, memory in arrays
+                if any(np.may_share_memory(memory, target) for target in targets)
+            ]
+        )
     return values
 
 
-def _share_shadows(arrays):
-    """Give two names of one array one shadow: a race does not care by which name it came."""
-    by_memory = {}
-    for _, view, memory in arrays:
-        if view.store.shadow is None:
-            continue
-        key = memory.__array_interface__["data"][0], view.store.data.size, view.dtype
-        if key in by_memory:
-            view.store.shadow = by_memory[key]
-        by_memory[key] = view.store.shadow
+def watch(arrays):
+    """Look for races in these (view, memory); two that overlap share what is noted.
+
+    A race does not care by which name it came.
+    """
+    end, together = 0, []
+    for view, memory in sorted(arrays, key=lambda array: _address(array[1])):
+        store, start = view.store, _address(memory)
+        first = together[0] if together else None
+        if first and start < end and _aligned(first[1], memory):
+            store.origin = (start - _address(first[1])) // memory.itemsize
+        else:
+            together = []
+        together.append((view, memory))
+        end = max(end if len(together) > 1 else 0, start + store.data.nbytes)
+        shadow = Shadow((end - _address(together[0][1])) // memory.itemsize, private=False)
+        for view, _ in together:
+            view.store.shadow = shadow
+
+
+def _address(memory):
+    return memory.__array_interface__["data"][0]
+
+
+def _aligned(a, b):
+    return a.itemsize == b.itemsize and (_address(b) - _address(a)) % a.itemsize == 0
 
 
 def memory_of(arg):
@@ -233,10 +247,11 @@ def array_in(m, site, shape, dtype, name, space):
     copies = len(m.blocks) if space == "shared" else m.count
     data = np.zeros(copies * size, dtype)
     store = Store(data, name, space, unit=size, fresh=m.checks.uninitialized)
+    store.layout = shape, contiguous_strides(shape)
     owner = m.block_in_group if space == "shared" else m.lane
     view = View(store, shape, contiguous_strides(shape), owner * size)
     if space == "shared" and m.checks.races:
-        store.watch(view.describe)
+        store.watch()
     return view
 
 

@@ -5,6 +5,7 @@ vector with one entry for each lane of the group: blocks in order, and in each b
 with x fastest. Statements run one after the other, each for all active lanes at once.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from dlpar.gpu.lockstep.errors import DivergentBarrier, EndlessLoop, plain
 
 WARP = 32
+LANES = np.arange(WARP)
 NOBODY = object()  # the activity mask when no lane is left
 
 
@@ -19,10 +21,10 @@ class Machine:
     """One group of blocks of a launch.
 
     grid, block : (x, y, z).  blocks : range of linear block numbers.  checks : Checks.
-    meter : counts what runs, or None.
+    meter : counts what runs, or None.  by_lane : whether a syncwarp may name some lanes of a warp.
     """
 
-    def __init__(self, grid, block, blocks, checks, meter=None, shared_nbytes=0):
+    def __init__(self, grid, block, blocks, checks, meter=None, shared_nbytes=0, by_lane=False):
         self.grid, self.block_dim, self.blocks = grid, block, blocks
         self.checks, self.meter = checks, meter
         self.shared_nbytes = shared_nbytes
@@ -35,9 +37,11 @@ class Machine:
         self.block_in_group = np.repeat(np.arange(len(blocks)), threads)
         self.lane = np.arange(self.count)
         number = np.repeat(np.arange(blocks.start, blocks.stop), threads)
-        padded = self.block_warps * WARP  # warps never straddle two blocks
-        self.id = (number * padded + self.thread + 1).astype(np.int32)  # 1-based over the grid
-        self.padded = padded
+        self.padded = self.block_warps * WARP  # warps never straddle two blocks
+        # A thread's number in the grid: whether two are of one warp or block, their bits tell.
+        self.id_step = id_step(threads)
+        self.id = ((number + 1) * self.id_step + self.thread).astype(np.int32)  # never 0
+        self.alone = math.prod(grid) == 1
 
         # The activity mask: None (every lane), a bool vector with at least one True, or NOBODY.
         self.active: Any = None
@@ -48,13 +52,17 @@ class Machine:
         self.exited = None  # lanes whose kernel has returned
 
         self.sites = [None]  # the access, barrier or fence that happened at each time
-        self.since: Any = 0  # time of the last barrier of a lane's block: one for all, or a vector
-        self.warp_since: Any = 0  # likewise of the last syncwarp
-        self.grid_since = 0
+        self.since: Any = 1  # time of the last barrier of a lane's block: one for all, or a vector
+        self.by_lane = by_lane
+        # Likewise of the last syncwarp; by lane, (count, 32): until when a lane knows each other.
+        self.warp_since: Any = np.zeros((self.count, WARP), np.int32) if by_lane else 1
+        self.grid_since = 1
         self.fences = None  # of a kernel that has fences
         self.steps = 0
         self.shared = {}  # by site
+        self.shared_types = []  # as which dynamic shared memory was asked for
         self._coordinates = {}
+        self._crowd: Any = (None, self.lane, self.id)
 
     # Where a lane is
 
@@ -87,8 +95,8 @@ class Machine:
 
     def whereabouts(self, identity):
         """Return (block, thread), each (x, y, z), of the lane that has this id."""
-        number, thread = divmod(int(identity) - 1, self.padded)
-        return unravel(number, self.grid), unravel(thread, self.block_dim)
+        number, thread = divmod(int(identity), self.id_step)
+        return unravel(number - 1, self.grid), unravel(thread, self.block_dim)
 
     def blame(self, lane):
         """Return (block, thread) of the group's `lane`."""
@@ -111,6 +119,17 @@ class Machine:
             return x.reshape(-1)
         return x.reshape(len(self.blocks), self.padded)[:, : self.threads].reshape(-1)
 
+    def by_warp_and_lane(self, x):
+        """Return (count, 32) as (warps, 32, 32)."""
+        wide = np.zeros((len(self.blocks), self.padded, WARP), x.dtype)
+        wide[:, : self.threads] = x.reshape(len(self.blocks), self.threads, WARP)
+        return wide.reshape(-1, WARP, WARP)
+
+    def from_warps_by_lane(self, x):
+        """Return (warps, 32, 32) as (count, 32), the inverse of `by_warp_and_lane`."""
+        wide = x.reshape(len(self.blocks), self.padded, WARP)
+        return wide[:, : self.threads].reshape(-1, WARP)
+
     def by_block(self, x):
         """Return vector or scalar `x` as (blocks, threads)."""
         return self.spread(x).reshape(len(self.blocks), self.threads)
@@ -122,6 +141,19 @@ class Machine:
     def running(self):
         """Return the activity mask as a vector, also where it is None."""
         return np.ones(self.count, bool) if self.active is None else self.active
+
+    def crowd(self):
+        """Return the active lanes and their ids."""
+        if self._crowd[0] is not self.active:
+            lanes = self.lane if self.active is None else self.active.nonzero()[0]
+            self._crowd = self.active, lanes, self.id[lanes]
+        return self._crowd[1:]
+
+    def since_of(self, lanes):
+        """Return the times of the last barrier of the block, the warp and the grid of `lanes`."""
+        block = self.since[lanes] if np.ndim(self.since) else self.since
+        warp = self.warp_since[lanes] if np.ndim(self.warp_since) else self.warp_since
+        return block, warp, self.grid_since
 
     def still_there(self):
         """Return a mask of the lanes whose kernel has not returned."""
@@ -147,6 +179,8 @@ class Machine:
     def barrier(self, site):
         """Every lane of a block waits for the others; raise DivergentBarrier if some never come."""
         time = self.tick(site)
+        if self.fences is not None:
+            self.fences.barrier(self)
         if self.active is None:
             self.since = time
             return
@@ -172,13 +206,43 @@ class Machine:
         else:
             self.since = np.where(np.repeat(some, self.threads), time, self.since)
 
-    def warp_barrier(self, site, lanes):
-        """The warps of `lanes`, a mask or None, have waited for one another."""
+    def grid_barrier(self, site):
+        """Every thread of the grid waits for all; raise DivergentBarrier if one is not there."""
+        if self.checks.barriers and self.active is not None and not self.active.all():
+            here, other = int(np.argmax(self.active)), int(np.argmin(self.active))
+            block, thread = self.blame(here)
+            their_block, their_thread = self.blame(other)
+            raise DivergentBarrier(
+                "a barrier of the grid in divergent code: this thread waits, but thread "
+                f"{plain(their_thread)} of block {plain(their_block)} never comes here",
+                site,
+                block,
+                thread,
+            )
+        self.barrier(site)
+        self.grid_since = len(self.sites) - 1
+
+    def warp_barrier(self, site, mask):
+        """The lanes of each warp that `mask`, one a lane or for all, names have waited together."""
         time = self.tick(site)
-        if lanes is None:
+        if not self.by_lane:
+            self._whole_warp_barrier(time)
+            return
+        words = self.by_warp(np.asarray(mask).astype(np.uint32)[()])
+        running = self.by_warp(self.running(), False)
+        known = self.by_warp_and_lane(self.warp_since)
+        for word in np.unique(words[running]):
+            together = running & (words == word)  # (warps, 32)
+            what = np.where(together[:, :, None], known, 0).max(axis=1)
+            what[together] = time
+            known = np.where(together[:, :, None], what[:, None, :], known)
+        self.warp_since = self.from_warps_by_lane(known)
+
+    def _whole_warp_barrier(self, time):
+        if self.active is None:
             self.warp_since = time
             return
-        warps = self.by_warp(lanes, False).any(axis=1)
+        warps = self.by_warp(self.active, False).any(axis=1)
         whole = self.from_warps(np.repeat(warps[:, None], WARP, axis=1))
         self.warp_since = np.where(whole, time, self.warp_since)
 
@@ -201,6 +265,11 @@ class Machine:
                 self.active = None
         elif self.active is not None and np.array_equal(self.active, before):
             self.active = before
+
+
+def id_step(threads):
+    """Return how far apart the ids of two blocks of so many threads are: a power of two."""
+    return max(WARP, 1 << (threads - 1).bit_length())
 
 
 def unravel(number, dims):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dlpar.gpu.lockstep.errors import OutOfRange, Uninitialized
-from dlpar.gpu.lockstep.shadow import Shadow
+from dlpar.gpu.lockstep.shadow import Shadow, Touch
 from dlpar.gpu.lockstep.types import INT64
 
 
@@ -20,12 +20,24 @@ class Store:
 
     def __init__(self, data, name, space, unit=0, fresh=False):
         self.data, self.name, self.space, self.unit = data, name, space, unit
-        self.shadow = None
+        self.shadow, self.origin = None, 0  # element 0's place among those that the shadow knows
+        self.layout = ((data.size,), (1,))  # shape and strides of the whole, for messages
         self.written = np.zeros(data.size, bool) if fresh else None  # None: all of it was
 
-    def watch(self, describe):
+    def watch(self):
         """Look for races from now on."""
-        self.shadow = Shadow(self.data.size, describe, private=self.space == "shared")
+        self.shadow = Shadow(self.data.size, private=self.space == "shared")
+
+    def describe(self, element):
+        """Return an element as text: "tile[1, 3] (shared)"."""
+        rest = element % self.unit if self.unit else element
+        shape, strides = self.layout
+        index = dict.fromkeys(range(len(shape)), 0)
+        for axis in sorted(index, key=lambda axis: -strides[axis]):
+            if shape[axis] > 1 and strides[axis]:
+                index[axis], rest = divmod(rest, strides[axis])
+        words = ", ".join(str(int(i)) for i in index.values())
+        return f"{self.name}[{words}] ({self.space})"
 
 
 class View:
@@ -54,18 +66,6 @@ class View:
         """The number of dimensions."""
         return len(self.shape)
 
-    def describe(self, element):
-        """Return an element of the store as text: "tile[1, 3] (shared)"."""
-        store = self.store
-        element = element % store.unit if store.unit else element
-        index, rest = [], element
-        for n, s in sorted(zip(self.shape, self.strides, strict=True), key=lambda ns: -ns[1]):
-            index.append((s, rest // s if s and n > 1 else 0))
-            rest -= index[-1][1] * s
-        by_stride = dict(index)
-        words = ", ".join(str(by_stride[s]) for s in self.strides)
-        return f"{store.name}[{words}] ({store.space})"
-
 
 def contiguous_strides(shape):
     """Return row-major strides in elements."""
@@ -86,7 +86,9 @@ def view_of(array, name, space="global"):
     if array.size == 0:
         extent = 0
     flat = np.lib.stride_tricks.as_strided(array, (extent,), (itemsize,), writeable=True)
-    return View(Store(flat, name, space), array.shape, strides)
+    store = Store(flat, name, space)
+    store.layout = array.shape, strides
+    return View(store, array.shape, strides)
 
 
 class Access:
@@ -122,6 +124,7 @@ class Access:
             if i.ndim:
                 vectors.append(i)
                 continue
+            vectors.append(None)
             i, n = int(i), shape[axis]
             if i < 0:
                 i += n
@@ -183,9 +186,9 @@ def load(m, view, at, access):
     store = view.store
     value = store.data.take(at)  # a scalar where `at` is one
     if store.written is not None:
-        _must_be_written(m, view, at, access.site)
+        _must_be_written(m, store, at, access.site)
     if store.shadow is not None:
-        store.shadow.read(m, *touched(m, at), access.site)
+        store.shadow.read(m, store, touch(m, store, at), access.site)
     return value
 
 
@@ -193,38 +196,33 @@ def save(m, view, at, value, access):
     """Store `value`, scalar or vector, at the elements `at` of `view`, as the array's type."""
     store = view.store
     value = value.astype(store.data.dtype)
-    if store.shadow is None and m.active is None:
-        store.data[at] = value if value.ndim == 0 or not isinstance(at, int) else value[-1]
-        if store.written is not None:
-            _note_written(store, at)
-        return
-    lanes = m.lane if m.active is None else m.active.nonzero()[0]
-    at = at[lanes] if not isinstance(at, int) else np.full(len(lanes), at)
+    many = not isinstance(at, int)
+    lanes, _ = m.crowd()
     if value.ndim:
-        value = value[lanes]
+        if m.active is not None:
+            value = value[lanes]
+        if not many:  # all at one element: the last lane has the last word
+            at, many = np.full(m.count, at), True
     if store.shadow is not None:
-        store.shadow.write(m, at, m.id[lanes], since(m, lanes), access.site, value)
+        store.shadow.write(m, store, touch(m, store, at), access.site, value)
+    if many and m.active is not None:
+        at = at[lanes]
     store.data[at] = value
     if store.written is not None:
         _note_written(store, at)
 
 
-def touched(m, at):
-    """Return (elements, ids, since) of the active lanes, which access `at`."""
-    if m.active is None:
-        if isinstance(at, int):
-            at = np.full(m.count, at)
-        return at, m.id, (m.since, m.warp_since, m.grid_since)
-    (lanes,) = m.active.nonzero()
-    at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
-    return at, m.id[lanes], since(m, lanes)
-
-
-def since(m, lanes):
-    """Return the times of the last barrier of the block, of the warp and of the grid of `lanes`."""
-    block = m.since[lanes] if np.ndim(m.since) else m.since
-    warp = m.warp_since[lanes] if np.ndim(m.warp_since) else m.warp_since
-    return block, warp, m.grid_since
+def touch(m, store, at):
+    """Return the Touch of the active lanes, which access `at`."""
+    lanes, ids = m.crowd()
+    since = m.since_of(lanes)
+    if not isinstance(at, int):
+        at = at if m.active is None else at[lanes]
+    elif np.ndim(since[0]) or np.ndim(since[1]):
+        at = np.full(len(lanes), at)
+    else:  # one element: the first and the last lane are as far apart as any two
+        at, ids = np.array([at, at]), ids[[0, -1]]
+    return Touch(at + store.origin if store.origin else at, ids, *since)
 
 
 def _note_written(store, at):
@@ -233,14 +231,14 @@ def _note_written(store, at):
         store.written = None
 
 
-def _must_be_written(m, view, at, site):
-    known = view.store.written.take(at)
+def _must_be_written(m, store, at, site):
+    known = store.written.take(at)
     unknown = ~known if m.active is None else ~known & m.active
     if np.any(unknown):
         lane = int(np.argmax(m.spread(unknown)))
         element = at if isinstance(at, int) else int(at[lane])
         block, thread = m.blame(lane)
-        message = f"{view.describe(element)} is read, but nobody has written it"
+        message = f"{store.describe(element)} is read, but nobody has written it"
         raise Uninitialized(message, site, block, thread)
 
 

@@ -36,6 +36,16 @@ class Frame:
 class Statements(Expressions):
     """Translates the statements of one function."""
 
+    def names_lanes(self):
+        """Whether the function has a syncwarp that may name fewer than all lanes of a warp."""
+        for node in ast.walk(self.source.tree):
+            if isinstance(node, ast.Call) and (node.args or node.keywords):
+                name = getattr(self.static(node.func), "name", None)
+                mask = [self.static(arg) for arg in node.args]
+                if name == "cuda.syncwarp" and mask not in ([0xFFFFFFFF], [-1]):
+                    return True
+        return False
+
     def block(self, nodes):
         """Return the closure that runs statements one after the other while a lane is active."""
         steps = [self.statement(node) for node in nodes]
@@ -366,6 +376,7 @@ class Function:
         names = source.function.__code__.co_names
         self.cooperative = "this_grid" in names  # all blocks must run together
         self.fenced = any(name.startswith("threadfence") for name in names)
+        self.by_lane = translator.names_lanes()
 
     def __call__(self, m, args, kernel=False):
         """Run for the active lanes; return what they return."""

@@ -3,11 +3,10 @@
 import numpy as np
 
 from dlpar.gpu.lockstep.errors import WrongMask
-from dlpar.gpu.lockstep.machine import WARP
+from dlpar.gpu.lockstep.machine import LANES, WARP
 from dlpar.gpu.lockstep.types import truth
 
 ALL = np.int64(0xFFFFFFFF)  # a mask that names all lanes
-LANES = np.arange(WARP)
 BITS = np.uint64(1) << LANES.astype(np.uint64)
 
 
@@ -33,7 +32,18 @@ def members(m, site, mask):
             who = np.zeros_like(running)
             who[w, lane] = True
             _refuse(m, site, who, f"the mask names lane {other}, which does not come here")
+        _agree(m, site, words, named & running[:, :, None] & running[:, None, :])
     return running
+
+
+def _agree(m, site, words, named):
+    """Raise WrongMask if a lane names one, (warps, lane, lane), that comes with another mask."""
+    differ = named & (words[:, :, None] != words[:, None, :])
+    if differ.any():
+        w, lane, other = (int(i) for i in np.argwhere(differ)[0])
+        who = np.zeros(words.shape, bool)
+        who[w, lane] = True
+        _refuse(m, site, who, f"the mask names lane {other}, which comes with another mask")
 
 
 def _refuse(m, site, bad, message):
@@ -157,4 +167,4 @@ def lanemask_lt(m, site):
 def syncwarp(m, site, mask=ALL):
     """cuda.syncwarp: wait for the lanes that `mask` names, and see what they wrote."""
     members(m, site, mask)
-    m.warp_barrier(site, m.active)
+    m.warp_barrier(site, mask)
