@@ -7,6 +7,7 @@ from dlpar.kernels.launching import blocks_for, on_device
 from dlpar.kernels.warps import WARP, warp_sum
 
 THREADS = 128  # per block; a power of two from 64 on, since the trees below halve it
+WARPS = THREADS // WARP  # per block
 MOST_BLOCKS = 64  # of the kernels that loop over the grid: enough to fill a card
 
 
@@ -237,7 +238,7 @@ def sum_shuffle(x, partial):
     Launch [any number of blocks, THREADS]. Shared: THREADS / 8 bytes a block; one barrier.
     Source: "Faster Parallel Reductions on Kepler", NVIDIA, 2014; the masks: CUDA 9.
     """
-    warp_sums = cuda.shared.array(THREADS // WARP, float32)
+    warp_sums = cuda.shared.array(WARPS, float32)
     t = cuda.threadIdx.x
     total = float32(0)
     for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
@@ -247,7 +248,7 @@ def sum_shuffle(x, partial):
         warp_sums[t // WARP] = total
     cuda.syncthreads()
     if t < WARP:  # the first warp adds what the warps have left
-        total = warp_sum(warp_sums[t] if t < THREADS // WARP else float32(0))
+        total = warp_sum(warp_sums[t] if t < WARPS else float32(0))
         if t == 0:
             partial[cuda.blockIdx.x] = total
 

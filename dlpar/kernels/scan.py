@@ -8,6 +8,7 @@ from dlpar.kernels.launching import at_home, blocks_for, on_device
 THREADS = 128  # per block; a power of two, since the trees below halve it
 ELEMENTS = 2 * THREADS  # of a block of Blelloch's kernels
 BANKS = 32  # of shared memory, one word of 4 bytes wide each
+PADDED = ELEMENTS + ELEMENTS // BANKS  # words of a padded tree
 
 
 @cuda.jit
@@ -96,7 +97,7 @@ def scan_blelloch_padded(x, out, totals):
     Shared: 4 * (ELEMENTS + ELEMENTS / 32) bytes a block.
     Source: Harris, Sengupta and Owens, "Parallel Prefix Sum (Scan) with CUDA", GPU Gems 3, 39.2.3.
     """
-    tree = cuda.shared.array(ELEMENTS + ELEMENTS // BANKS, float32)
+    tree = cuda.shared.array(PADDED, float32)
     t, first = cuda.threadIdx.x, cuda.blockIdx.x * ELEMENTS
     i, j = first + t, first + t + THREADS
     tree[padded(t)] = x[i] if i < x.size else float32(0)

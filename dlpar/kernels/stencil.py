@@ -5,6 +5,7 @@ import numpy as np
 from dlpar.gpu import cuda, float32
 from dlpar.kernels.launching import THREADS, at_home, blocks_for, on_device
 
+HALO_TILE = THREADS + 2  # a block's elements, and one more at either side
 SIDE = 16  # a block of the kernel in two dimensions has SIDE x SIDE threads
 
 
@@ -33,7 +34,7 @@ def diffuse_shared(x, rate, out):
     One load an element, and two a block for the halo.
     Source: Harris, "Finite Difference Methods in CUDA C/C++", 2013.
     """
-    tile = cuda.shared.array(THREADS + 2, float32)  # tile[1 + t] is the element of thread t
+    tile = cuda.shared.array(HALO_TILE, float32)  # tile[1 + t] is the element of thread t
     t, i = cuda.threadIdx.x, cuda.grid(1)
     if i < x.size:
         tile[1 + t] = x[i]

@@ -6,6 +6,7 @@ from dlpar.gpu import cuda, float32
 from dlpar.kernels.launching import at_home, blocks_for, on_device
 
 TILE = 32  # a tile is TILE x TILE elements: one warp reads a row of it in one request
+WIDTH = TILE + 1  # of a padded tile: its columns run through all banks
 ROWS = 8  # a block has TILE x ROWS threads; each moves TILE / ROWS elements
 
 
@@ -51,10 +52,10 @@ def transpose_padded(x, out):
 
     x : (m, n) float32, device.  out : (n, m) float32, device, overwritten.
     Launch [(ceil(n / TILE), ceil(m / TILE)), (TILE, ROWS)].
-    Shared: 4 * TILE * (TILE + 1) bytes a block.
+    Shared: 4 * TILE * WIDTH bytes a block.
     Source: Ruetsch and Micikevicius, "Optimizing Matrix Transpose in CUDA", 2009.
     """
-    tile = cuda.shared.array((TILE, TILE + 1), float32)
+    tile = cuda.shared.array((TILE, WIDTH), float32)
     tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
     column, row = cuda.blockIdx.x * TILE + tx, cuda.blockIdx.y * TILE + ty
     for j in range(0, TILE, ROWS):
