@@ -207,6 +207,16 @@ def test_bytes_share_words(stride, conflicts):
         assert profile(kernel[1, 32]).bank_conflicts == conflicts
 
 
+def test_a_block_s_words_begin_with_its_own_memory():
+    @cuda.jit
+    def kernel():
+        cache = cuda.shared.array(129, int8)  # the second block's begins within a word of the store
+        cache[3 + 125 * (cuda.threadIdx.x % 2)] = 1  # words 0 and 32: one bank
+
+    with checks(races=False):
+        assert profile(kernel[2, 32]).bank_conflicts == 2
+
+
 def passes(words, banks):
     """Return the passes of one warp or half: the different words in the fullest bank."""
     return max(len({w for w in words if w % banks == bank}) for bank in range(banks))

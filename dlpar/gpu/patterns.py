@@ -33,7 +33,7 @@ class Lanes:
         mask = np.ascontiguousarray(m.by_warp(mask, False))
         eighths = mask.view(np.uint64)  # eight lanes at a time
         self.some = eighths[:, 0] | eighths[:, 1] | eighths[:, 2] | eighths[:, 3] != 0
-        self.count, self.warps = np.count_nonzero(mask), np.count_nonzero(self.some)
+        self.count, self.warps = int(np.count_nonzero(mask)), int(np.count_nonzero(self.some))
         if self.count < mask.size:
             self.mask = mask if self.warps == len(mask) else mask[self.some]
 
@@ -57,7 +57,7 @@ def ordered(rows):
 def count_distinct(rows):
     """Return how many different values the rows hold, each row for itself, summed over the rows."""
     rows = ordered(rows)
-    return len(rows) + np.count_nonzero(rows[:, 1:] != rows[:, :-1])
+    return len(rows) + int(np.count_nonzero(rows[:, 1:] != rows[:, :-1]))
 
 
 def count_conflicts(rows, itemsize, mask):

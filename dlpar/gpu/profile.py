@@ -26,4 +26,4 @@ def profile(launch, *args, l2=None):
     meter = Meter(math.prod(launch.grid), Memory(args), None if l2 is None else L2(l2))
     Launch(launch.kernel, launch.grid, launch.block, launch.shared_nbytes, meter)(*args)
     lines, total = meter.total()
-    return Report.of(launch, lines, total)
+    return Report.of(launch, lines, total, l2)

@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from dlpar.gpu.counts import Counts
+from dlpar.gpu.estimate import estimate
 from dlpar.gpu.patterns import WARP
 from dlpar.rulers import badge, nbytes, rulers
 
@@ -34,10 +35,11 @@ class Report(Counts):
     kernel: str = ""
     threads: int = 0
     warps: int = 0
+    l2: int | None = None  # bytes of the cache that stood before DRAM
     listing: tuple = ()  # (function, number, text, Line or None) for each line of source
 
     @classmethod
-    def of(cls, launch, lines, total):
+    def of(cls, launch, lines, total, l2):
         """Return the Report of `launch` from the meter's lines and their total."""
         blocks, threads = math.prod(launch.grid), math.prod(launch.block)
         return cls(
@@ -45,6 +47,7 @@ class Report(Counts):
             kernel=launch.kernel.__name__,
             threads=blocks * threads,
             warps=blocks * -(-threads // WARP),
+            l2=l2,
             listing=tuple(_listing(launch.kernel.lockstep_source, lines)),
         )
 
@@ -61,6 +64,13 @@ class Report(Counts):
         if len(found) != 1:
             raise ValueError(f"{len(found)} counted lines of {self.kernel} contain {text!r}")
         return found[0]
+
+    def estimate(self, card):
+        """Return the Estimate of the time on `card`, one of `dlpar.gpu.cards`: a lower bound.
+
+        For a card with its cache: `profile(..., l2=card.l2).estimate(card)`.
+        """
+        return estimate(self, card, self.l2)
 
     def rulers(self):
         """Return the totals as a table."""
