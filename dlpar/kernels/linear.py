@@ -110,9 +110,11 @@ def linear_grad(x, W, dy):
     return multiply(dy, W, transpose_b=True), multiply(x, dy, transpose_a=True), column_sums(dy)
 
 
-def column_sums(x):
-    """Return the sum of each column of x, (rows, columns): (columns,)."""
-    given = on_device("x", x, ndim=2)
-    sums = cuda.device_array(x.shape[1], np.float32)
+def column_sums(x, out=None):
+    """Return the sum of each column of x, (rows, columns): (columns,), in `out` if it is given."""
+    given = on_device("x", x, 2)
+    sums = cuda.device_array(x.shape[1], np.float32) if out is None else out
+    if tuple(sums.shape) != (x.shape[1],):
+        raise ValueError(f"out must be ({x.shape[1]},), got {tuple(sums.shape)}")
     sum_columns[blocks_for(x.shape[1]), THREADS](given, sums)
-    return at_home(sums, x)
+    return at_home(sums, x) if out is None else out

@@ -54,8 +54,9 @@ def problem_of(x_shape, filter_shape, stride=1, padding=0):
             f"needs x (n, c, h, w) and filters (k, c, r, s), got {tuple(x_shape)} and "
             f"{tuple(filter_shape)}"
         )
+    n, c, h, w = x_shape
     k, _, r, s = filter_shape
-    found = Problem(*x_shape, k, r, s, stride, padding)
+    found = Problem(n, c, h, w, k, r, s, stride, padding)
     if min(*x_shape, *filter_shape, stride) < 1 or padding < 0:
         raise ValueError(f"lengths and stride start at 1 and padding at 0, got {found}")
     if found.h + 2 * padding < r or found.w + 2 * padding < s:
