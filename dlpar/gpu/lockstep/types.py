@@ -40,7 +40,7 @@ def dtype_of(kind):
         dtype = np.dtype("bool" if name in ("bool", "boolean") else kind)
     except TypeError:
         try:
-            dtype = np.dtype(name)
+            dtype = np.dtype(name or kind)  # np.dtype(None) would be float64
         except TypeError:
             raise TypeError(f"{kind!r} is no type for an array on the device") from None
     if dtype.kind not in "biufc":
