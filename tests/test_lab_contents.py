@@ -1,5 +1,6 @@
 """The graders are graded: what every lab in labs/ must keep."""
 
+import ast
 import importlib.util
 import random
 import re
@@ -12,12 +13,11 @@ from dlpar.labs import folders, mutation_score
 from dlpar.labs.checking import SKELETON, examine, local
 from dlpar.labs.folders import hints_of, tasks_of
 from dlpar.labs.mutation import mutants_of
-from dlpar.labs.notebook import cell_of, code_cells, cut_solutions, definitions, text_cells
+from dlpar.labs.notebook import cell_of, code_cells, cut_solutions, defined, text_cells
 from dlpar.labs.task import HELD_OUT, PUBLIC
 
 LABS = {path.parent.name: path.parent for path in sorted(folders.HOME.glob("*/lab.md"))}
 WRONG = [path for lab in LABS.values() for path in sorted((lab / "wrong").glob("*/*.py"))]
-REFERENCES = {name: definitions(code_cells(lab / "lab.md"))[0] for name, lab in LABS.items()}
 SEEDS = (7, 2026)
 
 each_lab = pytest.mark.parametrize("lab", LABS)
@@ -28,6 +28,16 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def functions_of(lab, cells):
+    """Return {task: function} of what the cells define, without those that they do not."""
+    kinds = {kernel: defined(cells, kernel)[0] for kernel in (False, True)}
+    tasks = tasks_of(LABS[lab]).items()
+    return {name: kinds[task.kernel][name] for name, task in tasks if name in kinds[task.kernel]}
+
+
+REFERENCES = {lab: functions_of(lab, code_cells(path / "lab.md")) for lab, path in LABS.items()}
 
 
 def failures(lab, functions, seed=SEEDS[0], tasks=None):
@@ -57,8 +67,7 @@ def test_the_order_of_the_tasks_does_not_matter(lab):
 @each_lab
 def test_the_skeleton_fails_every_task_and_says_that_it_is_one(lab):
     text = cut_solutions((LABS[lab] / "lab.md").read_text(encoding="utf-8"))
-    functions, broken = definitions(text_cells(text))
-    assert not broken
+    functions = functions_of(lab, text_cells(text))
     assert failures(lab, functions) == dict.fromkeys(tasks_of(LABS[lab]), SKELETON)
 
 
@@ -76,7 +85,9 @@ def test_every_task_has_at_least_five_wrong_answers(lab):
 def test_a_wrong_answer_loses_its_task_alone_and_the_message_says_why(path):
     lab, task, module = path.parents[2].name, path.parent.name, load(path)
     assert module.__doc__
-    failed = failures(lab, REFERENCES[lab] | {task: getattr(module, task)})
+    wrong = functions_of(lab, [path.read_text(encoding="utf-8")])
+    assert list(wrong) == [task]
+    failed = failures(lab, REFERENCES[lab] | wrong)
     assert list(failed) == [task]
     assert re.search(module.CAUGHT, failed[task]), failed[task]
 
@@ -116,6 +127,11 @@ def test_a_mutant_is_one_small_change_and_a_weak_check_lets_some_live(tmp_path):
     assert sorted(survivors) == sorted(lives)
 
 
+def _function(cells, task):
+    body = ast.parse(cell_of(cells, task)).body
+    return next(node for node in body if getattr(node, "name", None) == task)
+
+
 @each_lab
 def test_each_task_has_a_promise_an_own_cell_and_three_hints(lab):
     tasks, hints = tasks_of(LABS[lab]), hints_of(LABS[lab])
@@ -123,7 +139,7 @@ def test_each_task_has_a_promise_an_own_cell_and_three_hints(lab):
     assert all(len(texts) == 3 and all(texts) for texts in hints.values())
     cells = code_cells(LABS[lab] / "lab.md")
     assert all("BEGIN SOLUTION" in cell_of(cells, task) for task in tasks)
-    assert all(REFERENCES[lab][task].__doc__ for task in tasks)
+    assert all(ast.get_docstring(_function(cells, task)) for task in tasks)
 
 
 @each_lab

@@ -20,7 +20,7 @@ from dlpar.labs import CheckFailure, folders
 from dlpar.labs.checking import examine, local
 from dlpar.labs.folders import tasks_of
 from dlpar.labs.grading import imported
-from dlpar.labs.notebook import code_cells, definitions
+from dlpar.labs.notebook import code_cells, defined, definitions
 from dlpar.labs.sandbox import Sandbox, SandboxError, StandIn, bubblewrap, seccomp, standin, wire
 from dlpar.labs.sandbox.mirror import Mirror
 from dlpar.labs.values import DTYPES, KEYS, arrays_in, decode, encode
@@ -738,13 +738,12 @@ def test_a_sandbox_that_is_gone_starts_again_for_the_next_function(sandbox, stan
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_every_answer_gets_in_the_sandbox_the_verdict_that_it_gets_here(lab, sandbox):
     cells, tasks = code_cells(lab / "lab.md"), tasks_of(lab)
-    reference, _ = definitions(cells)
     answers = [(name, "") for name in tasks]
     answers += [(p.parent.name, p.read_text()) for p in sorted((lab / "wrong").glob("*/*.py"))]
     for name, wrong in answers:
         task = tasks[name]
-        here = definitions([wrong])[0][name] if wrong else reference[name]
-        there = StandIn(sandbox, [*cells, wrong], name, task.seconds)
+        here = defined([wrong] if wrong else cells, task.kernel)[0][name]
+        there = StandIn(sandbox, [*cells, wrong], name, task.seconds, task.kernel)
         for part in task.parts(7):
             verdicts = []
             for function in (local(here), there):

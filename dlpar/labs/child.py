@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dlpar.labs.checking import Verdict, examine, local
 from dlpar.labs.folders import tasks_of
-from dlpar.labs.notebook import code_cells, definitions
+from dlpar.labs.notebook import code_cells, defined
 from dlpar.labs.task import PUBLIC
 
 MEMORY = 4 * 2**30  # bytes of address space
@@ -24,7 +24,7 @@ def verdict_on(number, name, learner, on_input=lambda words: None):
     """Return the Verdict on the learner's function `name`."""
     task = tasks_of(number, name)[name]
     try:
-        function, fault = _function(learner, name)
+        function, fault = _function(learner, task)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         return Verdict(name, False, f"your notebook cannot be read: {said}")
@@ -34,25 +34,26 @@ def verdict_on(number, name, learner, on_input=lambda words: None):
     return examine(task, check, local(function), rng, on_input)
 
 
-def missing(name, broken):
+def missing(name, broken, kernel=False):
     """Say that the notebook has no function `name`; broken : {code cell: (message, line)}."""
-    said = f"your notebook defines no function {name}"
+    what = "kernel, with @cuda.jit above its def, called" if kernel else "function"
+    said = f"your notebook defines no {what} {name}"
     for cell, (message, line) in broken.items():
         said += f"; code cell {cell} does not parse: {message}, line {line}"
     return said
 
 
-def _function(learner, name):
+def _function(learner, task):
     """Return (function, "") or (None, why there is none)."""
     if learner.suffix == ".pickle":  # from this learner's own notebook
         known, function = pickle.loads(learner.read_bytes())
         linecache.cache.update(known)  # first: what the function is made of may look there
         return pickle.loads(function), ""
-    namespace, broken = definitions(code_cells(learner))
-    if callable(namespace.get(name)):
-        return namespace[name], ""
+    namespace, broken = defined(code_cells(learner), task.kernel)
+    if callable(namespace.get(task.name)):
+        return namespace[task.name], ""
     faults = {cell: (fault.msg, fault.lineno) for cell, fault in broken.items()}
-    return None, missing(name, faults)
+    return None, missing(task.name, faults, task.kernel)
 
 
 def _limit_this_process():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dlpar.labs.checking import examine, local
 from dlpar.labs.folders import lab_folder, tasks_of
-from dlpar.labs.notebook import MAGIC, code_cells, definitions
+from dlpar.labs.notebook import MAGIC, code_cells, defined
 from dlpar.labs.sandbox import Sandbox, StandIn
 from dlpar.labs.submissions import cells_of, printable
 from dlpar.labs.task import HELD_OUT, PUBLIC
@@ -39,16 +39,19 @@ def assignment(number, seed):
         digest.update((folder / name).read_bytes() + b"\0")
     digest.update(str(seed).encode())
     cells = code_cells(folder / "lab.md")
-    reference, _ = definitions(cells)
-    inputs = {}
-    for name, task in tasks_of(number).items():
+    tasks, inputs = tasks_of(number), {}
+    reference = {kernel: defined(cells, kernel)[0] for kernel in {t.kernel for t in tasks.values()}}
+    for name, task in tasks.items():
         inputs[name] = {}
         for part, (check, rng) in task.parts(seed).items():
-            verdict = examine(task, check, local(reference[name]), rng)
+            verdict = examine(task, check, local(reference[task.kernel][name]), rng)
             if not verdict.passed:
                 raise ValueError(f"{folder.name}'s own {name} fails with seed {seed}: {verdict}")
             inputs[name][part] = verdict.kept
-    return Assignment(number, folder.name, seed, digest.hexdigest(), imported(cells), inputs)
+    modules = imported(cells)
+    if True in reference:
+        modules += ("dlpar.labs.kernels",)
+    return Assignment(number, folder.name, seed, digest.hexdigest(), modules, inputs)
 
 
 def grade(lab, path, content):
@@ -81,7 +84,7 @@ def _grade_task(lab, sandbox, cells, name, task):
     result = {"points": 0, "of": task.points}
     result |= {part: [0, of] for part, of in lab.inputs[name].items()}
     result["reason"] = ""
-    function = StandIn(sandbox, cells, name, task.seconds)
+    function = StandIn(sandbox, cells, name, task.seconds, task.kernel)
     try:
         for part, (check, rng) in task.parts(lab.seed).items():
             verdict = examine(task, check, function, rng)

@@ -1,5 +1,6 @@
 """The labs in a notebook: `check, hint, solution = lab(7)`."""
 
+import json
 import linecache
 import pickle
 import sys
@@ -81,7 +82,8 @@ def lab(number):
             attempted.add(name)
         if not verdict.passed:
             raise CheckFailure(verdict.message) from None
-        return Passed(verdict, tasks[name].show and tasks[name].show(function))
+        show = tasks[name].show
+        return Passed(verdict, show and show(_seen_by_checks(tasks[name], function)))
 
     def hint(function):
         name = named(function)
@@ -101,6 +103,8 @@ def lab(number):
 
 def _checked(number, task, function):
     """Check a function of this notebook in a child process; return the Verdict."""
+    if task.kernel:
+        return _checked_kernel(number, task, function)
     import cloudpickle
 
     # The sources of this notebook's cells, which are on no disk: for tracebacks, and for kernels.
@@ -108,4 +112,24 @@ def _checked(number, task, function):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "function.pickle"
         path.write_bytes(pickle.dumps((known, cloudpickle.dumps(function))))
+        return check_tasks(number, [task], path)[0]
+
+
+def _seen_by_checks(task, function):
+    """Return the learner's function, or the launch of their kernel."""
+    if not task.kernel:
+        return function
+    from dlpar.labs.kernels import cells_of_notebook, kernels_of
+
+    return kernels_of(cells_of_notebook(function))[0][task.name]
+
+
+def _checked_kernel(number, task, kernel):
+    """Check a kernel of this notebook, from its cells' sources; return the Verdict."""
+    from dlpar.labs.kernels import cells_of_notebook
+
+    cells = [{"cell_type": "code", "source": source} for source in cells_of_notebook(kernel)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel.ipynb"
+        path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
         return check_tasks(number, [task], path)[0]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from dlpar.labs.checking import examine, local
 from dlpar.labs.folders import lab_folder, tasks_of
-from dlpar.labs.notebook import MAGIC, cell_of, code_cells, definitions
+from dlpar.labs.notebook import MAGIC, cell_of, code_cells, defined
 
 SEED = 7  # of the held-out inputs
 LIMIT = 6.0  # s for one answer; it is caught if it takes longer
@@ -118,7 +118,7 @@ def _difference(before, after):
 
 def _passes(number, task, cells):
     """Tell whether the function `task` of these cells passes, public and held out."""
-    function = definitions(cells)[0][task.name]
+    function = defined(cells, task.kernel)[0][task.name]
     verdicts = (examine(task, c, local(function), rng) for c, rng in task.parts(SEED).values())
     return all(verdict.passed for verdict in verdicts)
 

@@ -74,7 +74,28 @@ def definitions(cells):
     the returned second value maps its number, from 1, to the SyntaxError.
     """
     namespace = {"__name__": "lab"}
-    broken = {}
+    broken: dict[int, SyntaxError] = {}
+    for name, tree in parsed(cells, broken):
+        tree.body = [node for node in tree.body if _defines(node)]
+        exec(compile(tree, name, "exec"), namespace)
+    return namespace, broken
+
+
+def defined(cells, kernel):
+    """Return what `definitions` returns, or of kernels (`kernel`) what `kernels_of` returns."""
+    if not kernel:
+        return definitions(cells)
+    from dlpar.labs.kernels import kernels_of  # only where there is one: it brings the machine
+
+    return kernels_of(cells)
+
+
+def parsed(cells, broken):
+    """Yield (name, tree) of each cell that parses; put the others' SyntaxErrors into `broken`.
+
+    The name is where tracebacks and `inspect.getsource` find the cell: a kernel is run from its
+    source.
+    """
     for number, source in enumerate(cells, 1):
         source, name = MAGIC.sub("", source), _free(f"code cell {number}")
         try:
@@ -85,11 +106,8 @@ def definitions(cells):
         except ValueError as error:  # a null byte
             broken[number] = SyntaxError(str(error))
             continue
-        tree.body = [node for node in tree.body if _defines(node)]
-        # Where tracebacks and `inspect.getsource` look: a kernel is run from its source.
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        exec(compile(tree, name, "exec"), namespace)
-    return namespace, broken
+        yield name, tree
 
 
 def _free(name):

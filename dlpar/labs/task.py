@@ -24,6 +24,9 @@ class Task(NamedTuple):
     it tries it, and raises CheckFailure where a promise breaks. It calls `function` with plain
     values (see values.py), callables, Generators, and inside `simulate` with `comm`; it gets back a
     plain, finite value, and the arrays among the arguments as the function left them.
+
+    Of a kernel, `function(grid, block, *args)` is a launch on the lock-step machine. It returns
+    what `dlpar.gpu.profile` has counted (see kernels.py).
     """
 
     name: str  # of the learner's function
@@ -33,6 +36,7 @@ class Task(NamedTuple):
     par: str = ""  # the counted par that the checks hold it to, in words
     seconds: float = 10.0  # of wall time, for each of the two checks
     show: Callable | None = None  # show(function) -> what a notebook shows once it has passed
+    kernel: bool = False  # a GPU kernel: read, launched and counted, never run as Python
 
     def parts(self, seed=None):
         """Return {part: (check, rng)}: the public part, and with a `seed` the held-out one too."""

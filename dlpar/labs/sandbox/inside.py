@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from dlpar.labs.checking import place_of
-from dlpar.labs.notebook import definitions
+from dlpar.labs.notebook import defined
 from dlpar.labs.sandbox.mirror import Mirror, View
 from dlpar.labs.sandbox.wire import WireError
 from dlpar.labs.values import arrays_in, decode, encode
@@ -26,7 +26,7 @@ def serve(wire):
     order = wire.receive(math.inf)
     function = None
     try:
-        namespace, broken = definitions(order["cells"])
+        namespace, broken = defined(order["cells"], order["kernel"])
         function = namespace.get(order["task"])
         faults = {cell: (fault.msg, fault.lineno) for cell, fault in broken.items()}
         wire.send({"defined": callable(function), "broken": faults}, math.inf)

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from dlpar.labs.checking import returned
+from dlpar.labs.child import missing
 from dlpar.labs.sandbox.inside import LONGEST_WORDS, METHODS, WORDS, exception
 from dlpar.labs.sandbox.mirror import Mirror
 from dlpar.labs.sandbox.wire import WireError
@@ -26,8 +27,8 @@ class StandIn:
     in a process for calls without ranks.
     """
 
-    def __init__(self, sandbox, cells, task, seconds):
-        self.__name__ = task
+    def __init__(self, sandbox, cells, task, seconds, kernel=False):
+        self.__name__, self._kernel = task, kernel
         self._sandbox, self._cells, self._seconds = sandbox, cells, seconds
         self._deadline = time.monotonic() + seconds
         self._ranks = {}  # rank in the world, or None -> Rank
@@ -42,7 +43,7 @@ class StandIn:
             rank = None
         if rank is None:
             rank = self._ranks[key] = Rank(self._sandbox, self._seconds, self._deadline)
-            rank.define(self._cells, self.__name__)
+            rank.define(self._cells, self.__name__, self._kernel)
         return rank.call(args, kwargs)
 
     def renew(self):
@@ -70,16 +71,16 @@ class Rank:
         self._open = {}  # request under way -> the name of its arrays
         self._asked = {}  # number of an object -> how often it was asked
 
-    def define(self, cells, task):
-        """Have the learner's cells define the function `task`."""
-        self._send({"cells": cells, "task": task})
+    def define(self, cells, task, kernel):
+        """Have the learner's cells define the function, or the kernel, `task`."""
+        self._send({"cells": cells, "task": task, "kernel": kernel})
         reply = self._receive()
         self.busy = False
         if "raised" in reply:
             name, message, _ = _three_words(reply["raised"])
             raise CheckFailure(f"your notebook cannot be read: {name}: {message}")
         if reply.get("defined") is not True:
-            raise CheckFailure(_missing(task, reply.get("broken")))
+            raise CheckFailure(_missing(task, reply.get("broken"), kernel))
 
     def call(self, args, kwargs):
         """Call the function; serve what it asks for until it returns or raises."""
@@ -250,8 +251,8 @@ def _words(said):
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _missing(task, broken):
-    said = f"your notebook defines no function {task}"
+def _missing(task, broken, kernel):
+    said = missing(task, {}, kernel)
     if broken.__class__ is dict:
         for cell, fault in list(broken.items())[:3]:
             words = ", line ".join(map(_words, fault)) if fault.__class__ is list else ""
