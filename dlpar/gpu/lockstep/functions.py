@@ -5,26 +5,52 @@ import math
 
 import numpy as np
 
-from dlpar.gpu.lockstep.types import BINARY, FLOAT64, INT64, constant, truth, unified, wide
+from dlpar.gpu.lockstep.types import (
+    BINARY,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    constant,
+    floats,
+    truth,
+    unified,
+)
 
 
 def _real(x):
-    """Return `x` as a float: integers become float64, floats stay what they are."""
-    return x.astype(FLOAT64) if x.dtype.kind in "biu" else x
+    """Return `x` as a float: integers become float64, float16 becomes float32."""
+    if x.dtype.kind in "biu":
+        return x.astype(FLOAT64)
+    return x.astype(FLOAT32) if x.dtype == FLOAT16 else x
 
 
-def _of_reals(function):
-    return lambda *xs: function(*map(_real, _alike(xs)))
+def _half(x):
+    """Return `x` as a float, where float16 stays what it is."""
+    return x if x.dtype == FLOAT16 else _real(x)
+
+
+def _small(x):
+    """Return `x` as a float: integers that float32 holds become float32, as numba.cuda has it."""
+    return x.astype(floats(x.dtype, FLOAT32))
+
+
+def _numpys(x):
+    """Return `x` as a float: integers of up to 16 bits become float32, as NumPy has it."""
+    return x.astype(np.promote_types(x.dtype, FLOAT32))
+
+
+def _of(function, convert):
+    """Return `function` of its arguments in one type, converted."""
+    return lambda *xs: function(*map(convert, _alike(xs)))
 
 
 def _alike(xs):
     """Return numbers `xs` in the one type that holds all."""
-    if len(xs) == 1:
-        return xs
     both = xs[0].dtype
     for x in xs[1:]:
         both = unified(both, x.dtype)
-    return tuple(x.astype(both) for x in xs)
+    return tuple(x if x.dtype == both else x.astype(both) for x in xs)
 
 
 def least(*xs):
@@ -43,18 +69,33 @@ def greatest(*xs):
     return first
 
 
+def _no_bool(x):
+    return x.astype(np.int8) if x.dtype.kind == "b" else x
+
+
 def _abs(x):
-    return np.abs(x.astype(wide(x.dtype)))
+    return np.abs(_no_bool(x))
 
 
 def _round(x, digits=None):
     if digits is not None:
-        return np.round(x, int(digits))
+        return np.round(_small(x), int(digits))
     return np.rint(x).astype(INT64)
 
 
-def _to_integer(function):
-    return lambda x: function(_real(x)).astype(INT64)
+def _int(x):
+    """Return `x` as an integer: floats become int64, integers stay what they are."""
+    return x if x.dtype.kind in "iu" else x.astype(INT64)
+
+
+def _float(x):
+    """Return `x` as a float: integers become float64, floats stay what they are."""
+    return _half(x)
+
+
+def _frexp(x):
+    mantissa, exponent = np.frexp(_small(x))
+    return mantissa, exponent.astype(np.int32)
 
 
 def _length(x):
@@ -64,11 +105,8 @@ def _length(x):
 def _each(function):
     """Return a function of Python floats as one of vectors; seldom used, hence slow."""
     vectorized = np.vectorize(function, otypes=[float])
-    return lambda *xs: vectorized(*xs).astype(_real(xs[0]).dtype)[()]
+    return lambda *xs: vectorized(*xs).astype(xs[0].dtype)[()]
 
-
-_erf, _erfc = _each(math.erf), _each(math.erfc)
-_gamma, _lgamma = _each(math.gamma), _each(math.lgamma)
 
 TABLE = {
     builtins.abs: _abs,
@@ -76,53 +114,60 @@ TABLE = {
     builtins.max: greatest,
     builtins.round: _round,
     builtins.len: _length,
-    builtins.int: lambda x: x.astype(INT64),
-    builtins.float: lambda x: x.astype(FLOAT64),
+    builtins.int: _int,
+    builtins.float: _float,
     builtins.bool: truth,
-    builtins.pow: lambda x, y: BINARY["Pow"](x, y),
+    builtins.pow: BINARY["Pow"],
     builtins.divmod: lambda x, y: (BINARY["FloorDiv"](x, y), BINARY["Mod"](x, y)),
     builtins.complex: lambda x, *y: x + 1j * y[0] if y else x + 0j,
-    math.floor: _to_integer(np.floor),
-    math.ceil: _to_integer(np.ceil),
-    math.trunc: _to_integer(np.trunc),
-    math.pow: _of_reals(np.power),
-    math.fabs: _of_reals(np.abs),
-    math.fmod: _of_reals(np.fmod),
-    math.atan2: _of_reals(np.arctan2),
-    math.hypot: _of_reals(np.hypot),
-    math.copysign: _of_reals(np.copysign),
-    math.isnan: lambda x: np.isnan(_real(x)),
-    math.isinf: lambda x: np.isinf(_real(x)),
-    math.isfinite: lambda x: np.isfinite(_real(x)),
-    math.erf: _erf,
-    math.erfc: _erfc,
-    math.gamma: _gamma,
-    math.lgamma: _lgamma,
+    math.pow: _of(np.power, _small),
+    math.fmod: _of(np.fmod, _small),
+    math.copysign: _of(np.copysign, _small),
+    math.atan2: _of(np.arctan2, _real),
+    math.hypot: _of(np.hypot, _real),
+    math.isnan: _of(np.isnan, _real),
+    math.isinf: _of(np.isinf, _real),
+    math.isfinite: _of(np.isfinite, _real),
+    math.erf: _of(_each(math.erf), _real),
+    math.erfc: _of(_each(math.erfc), _real),
+    math.gamma: _of(_each(math.gamma), _real),
+    math.lgamma: _of(_each(math.lgamma), _real),
     math.modf: lambda x: np.modf(_real(x)),
-    math.frexp: lambda x: np.frexp(_real(x)),
-    math.ldexp: lambda x, e: np.ldexp(_real(x), e.astype(np.int32)),
-    math.radians: _of_reals(np.radians),
-    math.degrees: _of_reals(np.degrees),
+    math.frexp: _frexp,
+    math.ldexp: lambda x, e: np.ldexp(_small(x), e.astype(np.int32)),
+    math.radians: _of(np.radians, _real),
+    math.degrees: _of(np.degrees, _real),
+    math.fabs: _of(np.abs, _half),
+    math.floor: _of(np.floor, _half),  # a float in Numba, too, and hence no index
+    math.ceil: _of(np.ceil, _half),
+    math.trunc: _of(np.trunc, _half),
 }
+for _name in ("sqrt", "exp", "log", "log2", "log10", "sin", "cos"):
+    TABLE[getattr(math, _name)] = _of(getattr(np, _name), _half)
+    TABLE[getattr(np, _name)] = _of(getattr(np, _name), _numpys)
 for _name in (
-    "sqrt", "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos",
-    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+    "expm1", "log1p", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh",
+    "atanh",
 ):  # fmt: skip
-    _numpys = _name.replace("a", "arc", 1) if _name.startswith("a") else _name
-    TABLE[getattr(math, _name)] = _of_reals(getattr(np, _numpys))
-    TABLE[getattr(np, _numpys)] = _of_reals(getattr(np, _numpys))
+    _function = getattr(np, _name.replace("a", "arc", 1) if _name.startswith("a") else _name)
+    TABLE[getattr(math, _name)] = _of(_function, _real)
+    TABLE[_function] = _of(_function, _numpys)
 for _name in (
-    "exp2", "cbrt", "square", "floor", "ceil", "trunc", "rint", "sign", "isnan", "isinf",
-    "isfinite", "reciprocal", "deg2rad", "rad2deg",
+    "exp2", "cbrt", "rint", "isnan", "isinf", "isfinite", "reciprocal", "deg2rad", "rad2deg",
+    "radians", "degrees", "arctan2", "hypot", "copysign", "fmod", "logaddexp", "fabs",
 ):  # fmt: skip
-    TABLE[getattr(np, _name)] = _of_reals(getattr(np, _name))
-for _name in ("arctan2", "hypot", "copysign", "fmod", "logaddexp", "power"):
-    TABLE[getattr(np, _name)] = _of_reals(getattr(np, _name))
+    TABLE[getattr(np, _name)] = _of(getattr(np, _name), _numpys)
+
+
+def _as_it_is(x):
+    """Return `x`, but for float16, which NumPy's functions take as float32."""
+    return x.astype(FLOAT32) if x.dtype == FLOAT16 else x
+
+
+for _name in ("floor", "ceil", "trunc", "square", "abs", "minimum", "maximum", "power"):
+    TABLE[getattr(np, _name)] = _of(getattr(np, _name), _as_it_is)
 TABLE |= {
-    np.abs: _abs,
-    np.fabs: _of_reals(np.abs),
-    np.minimum: lambda x, y: np.minimum(*_alike((x, y))),
-    np.maximum: lambda x, y: np.maximum(*_alike((x, y))),
+    np.sign: lambda x: np.sign(_no_bool(_as_it_is(x))),
     np.fmin: least,
     np.fmax: greatest,
     np.add: BINARY["Add"],

@@ -5,7 +5,9 @@ import operator
 import numpy as np
 
 BOOL, INT64, UINT64 = np.dtype("bool"), np.dtype("int64"), np.dtype("uint64")
+INT8, INT32, UINT16 = np.dtype("int8"), np.dtype("int32"), np.dtype("uint16")
 FLOAT16, FLOAT32, FLOAT64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+HALF = (BOOL, INT8, FLOAT16)  # what stays float16 when one of two is
 
 
 class Type:
@@ -64,30 +66,35 @@ def constant(value):
 
 
 def wide(dtype):
-    """Return what arithmetic makes of an integer: every integer becomes one of 64 bits."""
+    """Return what arithmetic makes of one integer: every integer becomes one of 64 bits."""
     if dtype.kind in "bi":
         return INT64
     return UINT64 if dtype.kind == "u" else dtype
 
 
+def integers(a, b):
+    """Return the type in which Numba combines two integers: signed if one of them is."""
+    return UINT64 if a.kind == b.kind == "u" else INT64
+
+
+def floats(a, b):
+    """Return the type in which Numba combines an `a` and a `b`, one of them no integer."""
+    a, b = (INT32 if kind == UINT16 else kind for kind in (a, b))
+    both = np.promote_types(a, b)
+    return FLOAT32 if both == FLOAT16 else both
+
+
+def remainder(a, b):
+    """Return the type of a // b and of a % b."""
+    whole = a.kind in "biu" and b.kind in "biu"
+    return integers(a, b) if whole else floats(a, b)
+
+
 def arithmetic(a, b):
     """Return the type in which Numba adds an `a` and a `b`."""
-    if a.kind in "biu" and b.kind in "biu":
-        if UINT64 in (a, b) and "i" in (a.kind, b.kind):
-            return FLOAT64
-        if "u" in (a.kind, b.kind) and "i" not in (a.kind, b.kind):
-            return UINT64
-        return INT64
-    return np.promote_types(a, b)
-
-
-def bitwise(a, b):
-    """Return the type in which Numba combines the bits of an `a` and a `b`."""
-    if a == BOOL and b == BOOL:
-        return BOOL
-    if a.kind not in "biu" or b.kind not in "biu":
-        raise TypeError(f"no bits to combine in {a} and {b}")
-    return UINT64 if UINT64 in (a, b) or a.kind == b.kind == "u" else INT64
+    if FLOAT16 in (a, b) and a in HALF and b in HALF:
+        return FLOAT16
+    return remainder(a, b)
 
 
 def quotient(a, b):
@@ -96,16 +103,38 @@ def quotient(a, b):
     return FLOAT64 if both.kind in "iu" else both
 
 
-def compared(a, b):
-    """Return the type in which an `a` and a `b` are compared."""
+def power(a, b):
+    """Return the type of a ** b: a float to an integer's power keeps its own."""
+    return floats(a, a) if a.kind == "f" and b.kind in "biu" else remainder(a, b)
+
+
+def bitwise(a, b):
+    """Return the type in which Numba combines the bits of an `a` and a `b`."""
+    if a.kind not in "biu" or b.kind not in "biu":
+        raise TypeError(f"no bits to combine in {a} and {b}")
+    return BOOL if a == b == BOOL else integers(a, b)
+
+
+def shifted(a, b):
+    """Return the type of a << b and of a >> b: that of a."""
+    if a.kind not in "biu" or b.kind not in "biu":
+        raise TypeError(f"no bits to shift in {a} by {b}")
+    return wide(a)
+
+
+def unified(a, b):
+    """Return the type of a variable that is an `a` on one way and a `b` on another."""
     return np.promote_types(a, b)
 
 
 class Binary:
-    """An operator with Numba's types: looks up once for each pair of types what to convert."""
+    """An operator with Numba's types: looks up once for each pair of types what to convert.
 
-    def __init__(self, apply, rule, shift=False):
-        self.apply, self.rule, self.shift = apply, rule, shift
+    rule : the type that both sides are converted to, by their types; None leaves them alone.
+    """
+
+    def __init__(self, apply, rule=None):
+        self.apply, self.rule = apply, rule
         self.conversions = {}
 
     def __call__(self, a, b):
@@ -122,15 +151,18 @@ class Binary:
         return self.apply(a, b)
 
     def _learn(self, da, db):
-        want = (wide(da) if self.shift else self.rule(da, db),) * 2
+        want = (da, db) if self.rule is None else (self.rule(da, db),) * 2
         pair = tuple(None if w == d else w for w, d in zip(want, (da, db), strict=True))
         self.conversions[da.num * 64 + db.num] = pair
         return pair
 
 
 def _power(a, b):
-    if a.dtype.kind in "iu":  # NumPy refuses a negative exponent; Numba's integer power gives 0
-        return np.where(b < 0, 0, np.power(a, np.maximum(b, b.dtype.type(0)))).astype(a.dtype)[()]
+    if a.dtype.kind == "u":
+        return a**b
+    if a.dtype.kind == "i":  # NumPy refuses negative exponents; in Numba 1/a rounds towards 0
+        whole = np.power(a, np.abs(b))
+        return np.where((b < 0) & (np.abs(a) != 1), 0, whole).astype(a.dtype)[()]
     return a**b
 
 
@@ -139,20 +171,20 @@ BINARY = {
     "Sub": Binary(operator.sub, arithmetic),
     "Mult": Binary(operator.mul, arithmetic),
     "Div": Binary(operator.truediv, quotient),
-    "FloorDiv": Binary(operator.floordiv, arithmetic),
-    "Mod": Binary(operator.mod, arithmetic),
-    "Pow": Binary(_power, arithmetic),
-    "LShift": Binary(operator.lshift, None, shift=True),
-    "RShift": Binary(operator.rshift, None, shift=True),
+    "FloorDiv": Binary(operator.floordiv, remainder),
+    "Mod": Binary(operator.mod, remainder),
+    "Pow": Binary(_power, power),
+    "LShift": Binary(operator.lshift, shifted),
+    "RShift": Binary(operator.rshift, shifted),
     "BitAnd": Binary(operator.and_, bitwise),
     "BitOr": Binary(operator.or_, bitwise),
     "BitXor": Binary(operator.xor, bitwise),
-    "Eq": Binary(operator.eq, compared),
-    "NotEq": Binary(operator.ne, compared),
-    "Lt": Binary(operator.lt, compared),
-    "LtE": Binary(operator.le, compared),
-    "Gt": Binary(operator.gt, compared),
-    "GtE": Binary(operator.ge, compared),
+    "Eq": Binary(operator.eq),  # NumPy compares numbers of two types by value, as Numba does
+    "NotEq": Binary(operator.ne),
+    "Lt": Binary(operator.lt),
+    "LtE": Binary(operator.le),
+    "Gt": Binary(operator.gt),
+    "GtE": Binary(operator.ge),
 }
 
 
@@ -172,8 +204,8 @@ def positive(x):
 
 
 def invert(x):
-    """Return ~x."""
-    return ~x.astype(wide(x.dtype))
+    """Return ~x; of a truth value, its opposite."""
+    return ~x if x.dtype == BOOL else ~x.astype(wide(x.dtype))
 
 
 def logical_not(x):
@@ -196,10 +228,3 @@ def select(mask, a, b):
         both = unified(a.dtype, b.dtype)
         a, b = a.astype(both), b.astype(both)
     return np.where(mask, a, b)
-
-
-def unified(a, b):
-    """Return the type of a variable that is an `a` on one way and a `b` on another."""
-    if a.kind in "biu" and b.kind in "biu":
-        return arithmetic(a, b) if a != b else a
-    return np.promote_types(a, b)
