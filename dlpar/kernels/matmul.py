@@ -10,6 +10,7 @@ from dlpar.kernels.launching import at_home, blocks_for, on_device
 TILE = 16  # of the naive and the tiled kernel: a block has TILE x TILE threads
 BLOCK, DEPTH, REGISTERS = 32, 8, 4  # of the register-blocked kernel, see there
 SIDE = BLOCK // REGISTERS  # its blocks have SIDE x SIDE threads
+PITCH = BLOCK + SIDE  # words from row to row of its tile of b: a warp's four rows lie in 32 banks
 
 
 @cuda.jit
@@ -72,12 +73,13 @@ def matmul_registers(a, b, c):
 
     a : (m, k), b : (k, n) float32, device.  c : (m, n) float32, device, overwritten.
     Launch [(ceil(n / BLOCK), ceil(m / BLOCK)), (SIDE, SIDE)], SIDE = BLOCK / REGISTERS.
-    Shared: 8 * BLOCK * DEPTH bytes a block. Loads: 2 m n k / BLOCK elements from global memory;
-    2 m n k / REGISTERS from shared memory, where the tiled kernel needs 2 m n k.
+    Shared: 4 * DEPTH * (BLOCK + PITCH) bytes a block. Loads: 2 m n k / BLOCK elements from global
+    memory, and 2 m n k / REGISTERS from shared memory, where the tiled kernel needs 2 m n k.
     Source: Volkov and Demmel, "Benchmarking GPUs to Tune Dense Linear Algebra", SC 2008.
     """
     tile_a = cuda.shared.array((BLOCK, DEPTH), float32)
-    tile_b = cuda.shared.array((DEPTH, BLOCK), float32)
+    tile_b = cuda.shared.array((DEPTH, PITCH), float32)
+    from_b = cuda.local.array(REGISTERS, float32)
     total = cuda.local.array((REGISTERS, REGISTERS), float32)
     tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
     top, left = cuda.blockIdx.y * BLOCK, cuda.blockIdx.x * BLOCK
@@ -93,10 +95,12 @@ def matmul_registers(a, b, c):
             tile_b[ty, tx + i * SIDE] = b[first + ty, column] if inside_b else float32(0)
         cuda.syncthreads()
         for p in range(DEPTH):
+            for j in range(REGISTERS):
+                from_b[j] = tile_b[p, tx + j * SIDE]
             for i in range(REGISTERS):
                 from_a = tile_a[ty + i * SIDE, p]
                 for j in range(REGISTERS):
-                    total[i, j] += from_a * tile_b[p, tx + j * SIDE]
+                    total[i, j] += from_a * from_b[j]
         cuda.syncthreads()
     for i in range(REGISTERS):
         for j in range(REGISTERS):
