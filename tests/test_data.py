@@ -174,3 +174,19 @@ def test_one_example_is_a_data_set():
 def test_wrong_arguments_are_named(make, named):
     with pytest.raises(ValueError, match=named):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    [
+        (data.mnist5k, ()),
+        (data.digits, ()),
+        (data.blobs, (4,)),
+        (data.spirals, (4,)),
+        (data.linear_regression, (4, 2)),
+        (data.teacher_student, (4, 2, 3)),
+    ],
+)
+def test_a_seed_in_the_place_of_a_generator_is_named(make, sizes):
+    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator.* got int"):
+        make(0, *sizes)

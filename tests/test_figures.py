@@ -606,3 +606,8 @@ def test_figures_follow_the_theme_and_fit_the_screen(chromium, theme, width, tmp
     small = "all => Math.min(...all.map(e => e.getBoundingClientRect().height))"
     assert tab.eval_on_selector_all(".dlpar-fig text", small) >= 9  # px, line height of a letter
     context.close()
+
+
+def test_an_outcome_in_the_place_of_its_trace_is_named():
+    with pytest.raises(TypeError, match=r"trace as a Trace, such as outcome\.trace, got Outcome"):
+        space_time(simulate(lambda comm: None, 2))

@@ -318,3 +318,9 @@ def test_values_gradients_and_five_steps_are_pytorchs(batch):
         sgd.step()
     params = [in_our_layout(o, p) for o, p in zip(owners, twin.parameters(), strict=True)]
     np.testing.assert_allclose(model.params, np.concatenate(params), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [lambda: mlp((3, 2), 0), lambda: Conv2d(1, 1, 3, 0)])
+def test_a_seed_in_the_place_of_a_generator_is_named(make):
+    with pytest.raises(TypeError, match="rng must be"):
+        make()

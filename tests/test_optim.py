@@ -323,3 +323,10 @@ def test_critical_batch_weighs_relative_errors():
 def test_wrong_arguments_are_named(make, named):
     with pytest.raises(ValueError, match=named):
         make()
+
+
+def test_what_is_no_array_and_no_generator_is_named():
+    with pytest.raises(TypeError, match=r"params must be a NumPy array .* got list"):
+        SGD([1.0, 2.0])
+    with pytest.raises(TypeError, match="rng must be"):
+        next(batches(10, 2, rng=0))

@@ -596,3 +596,13 @@ def test_a_thousand_ranks_recurse_no_deeper_than_one():
         return buf[0]
 
     assert simulate(program, 3000).results == [2999.0, *range(2999)]
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta", "overhead", "eager_limit", "flops"])
+def test_a_network_names_what_is_no_number(name):
+    for wrong in ("fast", None, True, 1j):
+        with pytest.raises(TypeError, match=f"Network {name} must be a number"):
+            Network(**{name: wrong})
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match=f"Network {name} must be"):
+            Network(**{name: wrong})

@@ -19,6 +19,7 @@ from dlpar.figures.svg import (
     title,
 )
 from dlpar.rulers import badge, nbytes, seconds
+from dlpar.world.trace import Trace
 
 _WIDTH, _LEFT, _RIGHT, _FOOT = 520.0, 58.0, 16.0, 40.0
 _MOST_RANKS, _MOST_MESSAGES, _MOST_LABELS = 32, 600, 16
@@ -36,10 +37,14 @@ def space_time(trace, ruler="virtual", start=0.0, end=math.inf):
     ruler : "virtual" or "wall".
     start, end : s; draw only what begins in this stretch of time.
 
-    Raises ValueError if the trace has more than 32 ranks, or more than 600 messages between
-    `start` and `end`: nobody can read that. The message says how to cut.
+    Raises TypeError if `trace` is no Trace; ValueError if it has more than 32 ranks, or more than
+    600 messages between `start` and `end`: nobody can read that. The message says how to cut.
     """
     badge(ruler)
+    if not isinstance(trace, Trace):
+        raise TypeError(
+            f"space_time needs trace as a Trace, such as outcome.trace, got {type(trace).__name__}"
+        )
     if trace.size > _MOST_RANKS:
         raise ValueError(
             f"space_time draws at most {_MOST_RANKS} ranks, the trace has {trace.size}: "

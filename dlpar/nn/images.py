@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from dlpar.data import checked_generator
 from dlpar.nn.layers import fit
 
 
@@ -27,7 +28,7 @@ class Conv2d:
                 f"c_in, c_out, k and stride must be at least 1 and padding at least 0, "
                 f"got {c_in}, {c_out}, {k}, {stride} and {padding}"
             )
-        self.W = rng.normal(0, np.sqrt(2 / (c_in * k * k)), (c_out, c_in, k, k))
+        self.W = checked_generator(rng).normal(0, np.sqrt(2 / (c_in * k * k)), (c_out, c_in, k, k))
         self.b = np.zeros(c_out)
         self.dW, self.db = np.empty_like(self.W), np.empty_like(self.b)
         self.k, self.stride, self.padding = k, stride, padding

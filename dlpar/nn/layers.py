@@ -12,6 +12,8 @@ import math
 
 import numpy as np
 
+from dlpar.data import checked_generator
+
 LINE = 64  # bytes of a cache line, and of the widest load of a processor
 
 
@@ -45,7 +47,7 @@ class Linear:
         """Draw W from the generator `rng`; float64 until a Model takes the layer in."""
         if d_in < 1 or d_out < 1:
             raise ValueError(f"d_in and d_out must be at least 1, got {d_in} and {d_out}")
-        self.W = rng.normal(0, np.sqrt(2 / d_in), (d_in, d_out))
+        self.W = checked_generator(rng).normal(0, np.sqrt(2 / d_in), (d_in, d_out))
         self.b = np.zeros(d_out)
         self.dW, self.db = np.empty_like(self.W), np.empty_like(self.b)
         self.y = self.dx = np.empty(0)

@@ -4,6 +4,7 @@ from itertools import islice, repeat
 
 import numpy as np
 
+from dlpar.data import checked_generator
 from dlpar.optim.updates import SGD
 
 
@@ -25,7 +26,7 @@ def batches(m, b, rng=None):
         raise ValueError(f"m must be at least 1, got {m!r}")
     if not 1 <= b <= m:
         raise ValueError(f"b must lie in 1 .. m = {m}, got {b!r}")
-    order = np.arange(m) if rng is None else rng.permutation(m)
+    order = np.arange(m) if rng is None else checked_generator(rng).permutation(m)
     for start in range(0, m, b):
         yield order[start : start + b]
 

@@ -130,6 +130,8 @@ def _share(name, value):
 
 def _vector(params):
     """Return `params` if it is a vector that BLAS can change in place, else raise."""
+    if not isinstance(params, np.ndarray):
+        raise TypeError(f"params must be a NumPy array (d,), got {type(params).__name__}")
     if params.dtype not in _AXPY:
         raise TypeError(f"params must be float32 or float64, got {params.dtype}")
     if params.ndim != 1 or not params.flags.c_contiguous or not params.flags.writeable:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,10 @@ class Network:
 
     def __post_init__(self):
         """Refuse what is no network."""
-        for name in ("alpha", "beta", "overhead", "eager_limit"):
+        for name in ("alpha", "beta", "overhead", "eager_limit", "flops"):
             value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise TypeError(f"Network {name} must be a number, got {value!r}")
             if math.isnan(value) or value < 0:
                 raise ValueError(f"Network {name} must be at least 0, got {value!r}")
         if not self.flops > 0:
