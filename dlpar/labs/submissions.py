@@ -8,6 +8,8 @@ from typing import NamedTuple
 from dlpar.labs.notebook import json_cells, text_cells
 
 LARGEST = 16 * 2**20  # bytes of a notebook
+# Every rank's process defines all cells anew, and has 3 s for it also on a busy machine.
+MOST_CELLS, MOST_CODE = 1000, 2**18  # code cells, and characters in them
 KINDS = (".ipynb", ".md")
 DEEPEST = 3  # folders in a student's folder
 
@@ -76,7 +78,12 @@ def cells_of(path, content):
         raise ValueError("it is not text in UTF-8") from None
     if not text.strip():
         raise ValueError("it is empty")
-    return text_cells(text) if path.suffix == ".md" else json_cells(text)
+    cells = text_cells(text) if path.suffix == ".md" else json_cells(text)
+    if len(cells) > MOST_CELLS:
+        raise ValueError(f"it has {len(cells):,} code cells; the limit is {MOST_CELLS:,}")
+    if (code := sum(map(len, cells))) > MOST_CODE:
+        raise ValueError(f"it has {code:,} characters of code; the limit is {MOST_CODE:,}")
+    return cells
 
 
 def printable(text):
