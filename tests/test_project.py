@@ -25,8 +25,8 @@ LOCKED = [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["test"]]
 
 # A room may import from its own floor or from below (DESIGN: the house has floors).
 FLOORS = {
-    **dict.fromkeys(["world", "nn", "rulers", "data", "predict"], 1),
-    **dict.fromkeys(["collectives", "optim", "figures"], 2),
+    **dict.fromkeys(["world", "gpu", "nn", "rulers", "data", "predict"], 1),
+    **dict.fromkeys(["collectives", "kernels", "optim", "figures"], 2),
     "labs": 4,
     "doctor": 4,
     "cli": 5,
