@@ -2,8 +2,12 @@
 
 import ast
 import importlib.util
+import os
 import random
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import jupytext
 import numpy as np
@@ -150,6 +154,23 @@ def test_points_and_names_agree_with_the_notebook_that_nbgrader_reads(lab):
     assert [m["grade_id"] for m in meta if m["solution"]] == [task.name for task in tasks]
     assert [m["points"] for m in meta if m["grade"]] == [task.points for task in tasks]
     assert all(task.points > 0 and 0 < task.seconds <= 30 for task in tasks)
+
+
+@pytest.mark.peer("nbgrader")
+@each_lab
+def test_nbgraders_own_generate_assignment_takes_the_source_unchanged(lab, tmp_path):
+    (tmp_path / "source" / "ps").mkdir(parents=True)
+    source = jupytext.read(LABS[lab] / "lab.md")
+    jupytext.write(source, tmp_path / "source" / "ps" / f"{lab}.ipynb")
+    argv = [sys.executable, "-m", "nbgrader", "generate_assignment", "ps", "--create"]
+    scripts = str(Path(sys.executable).parent)  # nbgrader calls `alembic`
+    env = os.environ | {"PATH": os.pathsep.join([scripts, os.environ["PATH"]])}
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    release = jupytext.read(tmp_path / "release" / "ps" / f"{lab}.ipynb")
+    holes = [cell for cell in release.cells if "raise NotImplementedError" in cell.source]
+    assert not any("SOLUTION" in cell.source for cell in release.cells)
+    assert [c.metadata["nbgrader"]["grade_id"] for c in holes] == list(tasks_of(LABS[lab]))
 
 
 @each_lab
