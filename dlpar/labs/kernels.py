@@ -73,15 +73,15 @@ def _launch_of(node, file, namespace):
         return _raise, NotImplementedError(f"{node.name}, line {error.lineno}: {error.msg}")
     if any(isinstance(part, ast.Raise) for part in ast.walk(node)):
         return _raise, NotImplementedError(HOLE)  # the machine knows no `raise`
-    return _launch, kernel
+    return launch, kernel
 
 
 def _raise(error, *_, **__):
     raise error
 
 
-def _launch(kernel, grid, block, *args, shared=0):
-    """Launch a kernel with `shared` bytes of dynamic shared memory; return {counter: int}."""
+def launch(kernel, grid, block, *args, shared=0):
+    """Launch a kernel with `shared` bytes of dynamic shared memory; return its COUNTERS."""
     with gpu.checks(steps=STEPS):
         report = profile(kernel[grid, block, 0, shared], *args)
     return {name: int(getattr(report, name)) for name in COUNTERS}

@@ -1,0 +1,24 @@
+"""One of them stands between two reads."""
+
+from dlpar.gpu import cuda, float32
+
+CAUGHT = r"barriers, par is 14"
+MOST = 512
+
+
+@cuda.jit
+def exclusive_scan(x, out):
+    sums = cuda.shared.array(MOST, float32)
+    t = cuda.threadIdx.x
+    sums[t] = x[t - 1] if 0 < t <= x.size else 0.0
+    cuda.syncthreads()
+    reach = 1
+    while reach < cuda.blockDim.x:
+        cuda.syncthreads()
+        left = sums[t - reach] if t >= reach else 0.0
+        cuda.syncthreads()
+        sums[t] += left
+        cuda.syncthreads()
+        reach *= 2
+    if t < x.size:
+        out[t] = sums[t]
