@@ -31,14 +31,15 @@ class Fences:
 
     def barrier(self, m):
         """The threads of each block tell one another."""
-        ids = m.by_block(m.id)
+        here = m.by_block(m.running()).any(axis=1)
+        ids = m.by_block(m.id)[here]
         self.settled[ids] = self.fenced[ids]
         self.acquired[ids] = self.acquired[ids].max(axis=1, keepdims=True)
 
     def atomic(self, m, site):
         """The active threads publish what stands behind their fences, and see what others did."""
         _, ids = m.crowd()
-        now = m.tick(site) * ORDER
+        now = np.int64(m.tick(site)) * ORDER
         everybody, running = m.by_block(m.id), m.by_block(m.running())
         behind = np.where(running, self.behind[everybody], 0).max(axis=1, keepdims=True)
         until = np.where(running.any(axis=1)[:, None], self.settled[everybody], 0)

@@ -190,10 +190,10 @@ class Machine:
             missing = some[:, None] & there & ~active
             if missing.any():
                 lane = int(np.argmax(missing))
-                here = int(np.argmax((some[:, None] & active).reshape(-1)))
+                here = int(np.argmax(missing.any(axis=1)[:, None] & active))
                 block, thread = self.blame(here)
                 _, other = self.blame(lane)
-                absent, of = int(missing.sum(axis=1).max()), self.threads
+                absent, of = int(missing[lane // self.threads].sum()), self.threads
                 raise DivergentBarrier(
                     f"a barrier in divergent code: this thread waits, but {absent} of the block's "
                     f"{of} threads, such as thread {plain(other)}, never come here",

@@ -139,7 +139,7 @@ class Shadow:
 
     def read(self, m, store, touch, site):
         """Note a read; raise Race if another thread wrote without a barrier between."""
-        ended = self._ended(m, touch)
+        ended = self._ended(m)
         for group in (self.writers, self.atomics):
             late = group and group.late(m, touch, ended)
             if late is not None and late.any():
@@ -150,7 +150,7 @@ class Shadow:
 
     def write(self, m, store, touch, site, value):
         """Note that `value`, scalar or one a thread, is written to `data`; raise Race."""
-        ended = self._ended(m, touch)
+        ended = self._ended(m)
         for group in (self.readers, self.atomics):
             late = group and group.late(m, touch, ended)
             if late is not None and late.any():
@@ -167,7 +167,7 @@ class Shadow:
 
     def atomic(self, m, store, touch, site):
         """Note an atomic update: in conflict with plain accesses, not with other atomics."""
-        ended = self._ended(m, touch)
+        ended = self._ended(m)
         for group in (self.readers, self.writers):
             late = group and group.late(m, touch, ended)
             if late is not None and late.any():
@@ -176,11 +176,11 @@ class Shadow:
             self.atomics = Accessors(self.size, "updated", m.by_lane)
         self.atomics.note(m, touch, m.tick(site), ended, None)
 
-    def _ended(self, m, touch):
-        """Return the time before which everything is ordered before the accesses of `touch`."""
+    def _ended(self, m):
+        """Return the time before which everything is ordered before all that may come."""
         if self.private or m.alone:
-            return touch.block.min() if np.ndim(touch.block) else touch.block
-        return touch.grid
+            return m.since.min() if np.ndim(m.since) else m.since
+        return m.grid_since
 
     def _one_value(self, m, store, touch, site, value):
         """Raise Race if threads write different values to one element in one instruction."""
