@@ -8,10 +8,9 @@ Source: Chetlur et al., arXiv 1410.0759; NVIDIA, cuDNN, cudnnGetConvolutionForwa
 from collections.abc import Callable
 from typing import NamedTuple
 
+from dlpar.gpu.cards import V100
 from dlpar.kernels.convolution import direct, fft, im2col, implicit_gemm, winograd
 from dlpar.kernels.convolution.problem import problem_of
-
-FLOPS, BANDWIDTH = 15.7e12, 900e9  # FLOP/s and bytes/s of a Tesla V100 SXM2: NVIDIA's data sheet
 
 
 class Algorithm(NamedTuple):
@@ -48,14 +47,14 @@ def multiplications(problem, algorithm):
     return sum(stage.multiplications for stage in ALGORITHMS[algorithm].stages(problem))
 
 
-def estimated_seconds(problem, algorithm, flops=FLOPS, bandwidth=BANDWIDTH):
-    """Return a lower bound of the time: each kernel takes as long as its higher roof says.
+def estimated_seconds(problem, algorithm, card=V100):
+    """Return a lower bound of the time on a card: each kernel takes what its higher roof says.
 
-    flops : FLOP/s, of which each multiplication with its addition takes 2.  bandwidth : bytes/s.
-    No cache is assumed, and no cost of a launch.
+    A multiplication with its addition is 2 FLOPs at the card's FP32 peak; bytes go at its DRAM's
+    bandwidth. No cache is assumed, and no cost of a launch.
     """
     return sum(
-        max(2 * stage.multiplications / flops, stage.nbytes / bandwidth)
+        max(2 * stage.multiplications / card.fp32, stage.nbytes / card.bandwidth)
         for stage in ALGORITHMS[algorithm].stages(problem)
     )
 
