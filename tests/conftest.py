@@ -39,6 +39,8 @@ def pytest_runtest_setup(item):
         (package,) = marker.args
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is missing: .venv/bin/pip install -e '.[peers]'")
+    if item.get_closest_marker("ptx") and not os.environ.get("DLPAR_PTX_PYTHON"):
+        pytest.skip("DLPAR_PTX_PYTHON names no interpreter with numba-cuda: see dlpar/gpu/ptx.py")
     if item.get_closest_marker("sandbox") and (missing := no_sandbox()):
         pytest.skip(missing)
     if item.get_closest_marker("browser"):
