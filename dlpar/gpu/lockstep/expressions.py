@@ -10,7 +10,7 @@ import ast
 import numpy as np
 
 from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber
-from dlpar.gpu.lockstep.functions import lookup
+from dlpar.gpu.lockstep.functions import lookup, printed
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.memory import Access, View, load, view_of
 from dlpar.gpu.lockstep.source import MISSING
@@ -27,6 +27,7 @@ class Expressions:
         self.source, self.compile_function = source, compile_function
         self.checks, self.metered = checks, metered
         self.slots = {name: slot for slot, name in enumerate(source.locals())}
+        self.dropped = set()  # calls whose value nobody uses
         self.accesses = []  # to be made to forget after a launch
 
     def value(self, node):
@@ -318,6 +319,8 @@ class Expressions:
         what = self.static(node.func)
         if what is MISSING:
             raise self.source.unsupported(node, f"no function {ast.unparse(node.func)} is known")
+        if what is print:
+            what = printed
         if isinstance(what, Intrinsic):
             return self._intrinsic(node, what)
         if hasattr(what, "lockstep_source"):
@@ -354,7 +357,8 @@ class Expressions:
         return lambda x: x.astype(dtype)
 
     def _intrinsic(self, node, what):
-        site, lower = self.source.site(node), what.lower
+        site = self.source.site(node)
+        lower = what.unused if node in self.dropped else what.lower
         if what.static:
             words = {word.arg: self._static_argument(word.value) for word in node.keywords}
             args = [self._static_argument(arg) for arg in node.args]

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.types import (
     BINARY,
     FLOAT16,
@@ -178,6 +179,16 @@ TABLE |= {
     np.bitwise_or: BINARY["BitOr"],
     np.bitwise_xor: BINARY["BitXor"],
 }
+
+
+def _print(m, site, *values):
+    """Print `values`, one line a lane, in lane order."""
+    columns = [v if isinstance(v, str) else m.spread(v) for v in values]
+    for lane in m.running().nonzero()[0]:
+        print(*(column if isinstance(column, str) else column[lane] for column in columns))
+
+
+printed = Intrinsic("print", _print)
 
 
 def lookup(what):

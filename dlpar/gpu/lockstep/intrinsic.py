@@ -8,10 +8,14 @@ class Intrinsic:
     where its arguments are constants (`static`), `lower(translator, node, *constants)` returns the
     closure.  access : whether `lower` indexes an array and wants an Access for a site.
     meter : the name of the counter that a call turns, if any.
+    unused : what the machine runs instead where the kernel drops the value, if that is quicker.
     """
 
-    def __init__(self, name, lower, *, reads=False, static=False, access=False, meter=None):
+    def __init__(
+        self, name, lower, *, reads=False, static=False, access=False, meter=None, unused=None
+    ):
         self.name, self.lower = name, lower
+        self.unused = unused or lower
         self.reads, self.static, self.access, self.meter = reads, static, access, meter
 
     def __call__(self, *_, **__):

@@ -81,6 +81,26 @@ class Kernel:
         return self._translated[key]
 
 
+DISPATCH_OPTIONS = {
+    "device", "debug", "opt", "fastmath", "inline", "lineinfo", "max_registers", "link", "cache",
+    "launch_bounds", "extensions", "lto", "forceinline",
+}  # fmt: skip
+
+
+def jit(func_or_signature=None, **options):
+    """Make a kernel, or with `device=True` a function for kernels; as numba.cuda.jit.
+
+    Signatures and options for the compiler are accepted and mean nothing here.
+    Raises TypeError for an option that Numba does not have.
+    """
+    if unknown := set(options) - DISPATCH_OPTIONS:
+        raise TypeError(f"cuda.jit has no option {min(unknown)}")
+    device = bool(options.get("device"))
+    if callable(func_or_signature) and hasattr(func_or_signature, "__code__"):
+        return Kernel(func_or_signature, device)
+    return lambda function: Kernel(function, device)
+
+
 class Program:
     """A kernel with its device functions, translated."""
 
@@ -218,7 +238,7 @@ def argument(name, arg):
     if isinstance(arg, np.ndarray):
         if not arg.flags.writeable:
             arg = arg.copy()
-        if arg.dtype.kind not in "biufc":
+        if arg.dtype.kind not in "biufc" and arg.dtype.names is None:
             raise TypeError(f"{name} has dtype {arg.dtype}: arrays of numbers can be passed")
         return view_of(arg, name)
     if isinstance(arg, bool | int | float | complex | np.number | np.bool_):

@@ -36,14 +36,28 @@ class Source:
         self.first = max(first, 1)
         text = textwrap.dedent("".join(lines))
         self.lines = text.splitlines()
-        (self.tree,) = ast.parse(text).body
-        if not isinstance(self.tree, ast.FunctionDef):
-            raise NotImplementedError(f"a kernel is a `def` of its own, not: {self.lines[0]}")
+        self.tree = self._function_in(text)
         a = self.tree.args
         if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
             raise self.unsupported(self.tree, "a kernel takes plain arguments, without defaults")
         self.parameters = [arg.arg for arg in a.args]
         self._sites = {}
+
+    def _function_in(self, text):
+        """Return the function's `def`: a lambda becomes one that returns its value."""
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:  # a lambda in a call of several lines
+            tree = ast.Module([], [])
+        if tree.body and isinstance(tree.body[0], ast.FunctionDef):
+            return tree.body[0]
+        lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        if self.name != "<lambda>" or len(lambdas) != 1:
+            raise NotImplementedError(f"a kernel is a `def` of its own, not: {self.lines[0]}")
+        (node,) = lambdas
+        returned = ast.copy_location(ast.Return(node.body), node.body)
+        made = ast.FunctionDef(self.name, node.args, [returned], [])
+        return ast.copy_location(made, node)
 
     def site(self, node):
         """Return where `node` stands."""
@@ -102,9 +116,10 @@ class Source:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             yield node, None
         elif isinstance(node, ast.Call):
-            if "atomic" in ast.unparse(node.func):
+            called = self._called(node.func)
+            if getattr(called, "access", False):  # an atomic, or a random number
                 yield from ((part, None) for part in node.args[:1])
-            elif hasattr(self._called(node.func), "lockstep_source"):
+            elif hasattr(called, "lockstep_source"):
                 yield from ((part, None) for part in node.args)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

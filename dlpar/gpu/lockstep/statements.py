@@ -83,6 +83,7 @@ class Statements(Expressions):
     def _do_Expr(self, node):
         if isinstance(node.value, ast.Constant):  # a docstring
             return None
+        self.dropped.add(node.value)
         value = self.value(node.value)
         return lambda m, env: (value(m, env), None)[1]
 

@@ -15,10 +15,13 @@ class Type:
 
     def __init__(self, name):
         self.name = name
-        self.dtype = np.dtype("bool" if name == "boolean" else name)
+        self.dtype = np.dtype({"boolean": "bool", "void": "V"}.get(name, name))
 
-    def __call__(self, x):
-        """Return `x` as this type: outside a kernel, too."""
+    def __call__(self, *args):
+        """Return a number as this type, or the Signature of a function from types to this one."""
+        if all(isinstance(arg, Type) for arg in args):
+            return Signature(self, args)
+        (x,) = args
         return self.dtype.type(x)
 
     def __repr__(self):
@@ -28,6 +31,17 @@ class Type:
     def __getitem__(self, _):
         """Return this type: `float32[:]` in a signature tells nothing that a launch does not."""
         return self
+
+
+class Signature:
+    """The types of a function: `float32(float32, int64)`."""
+
+    def __init__(self, result, arguments):
+        self.result, self.arguments = result, arguments
+
+    def __repr__(self):
+        """Return it as it is written."""
+        return f"{self.result}({', '.join(map(str, self.arguments))})"
 
 
 def dtype_of(kind):
@@ -228,3 +242,10 @@ def select(mask, a, b):
         both = unified(a.dtype, b.dtype)
         a, b = a.astype(both), b.astype(both)
     return np.where(mask, a, b)
+
+
+boolean, void = Type("boolean"), Type("void")
+int8, int16, int32, int64 = Type("int8"), Type("int16"), Type("int32"), Type("int64")
+uint8, uint16, uint32, uint64 = Type("uint8"), Type("uint16"), Type("uint32"), Type("uint64")
+float16, float32, float64 = Type("float16"), Type("float32"), Type("float64")
+complex64, complex128 = Type("complex64"), Type("complex128")

@@ -3,11 +3,13 @@
 import numpy as np
 
 from dlpar.gpu.lockstep.errors import WrongMask
+from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.machine import LANES, WARP
 from dlpar.gpu.lockstep.types import truth
 
 ALL = np.int64(0xFFFFFFFF)  # a mask that names all lanes
 BITS = np.uint64(1) << LANES.astype(np.uint64)
+SHUFFLED = ("int32", "int64", "float32", "float64")  # what hardware passes from lane to lane
 
 
 def members(m, site, mask):
@@ -54,6 +56,9 @@ def _refuse(m, site, bad, message):
 
 def shuffle(m, site, mask, value, source):
     """Return for each lane the `value` of the lane `source`, (warps, 32) of lane numbers."""
+    if value.dtype.name not in SHUFFLED:
+        where = f"{site.kernel}, line {site.line}"
+        raise TypeError(f"{where}: a shuffle passes {', '.join(SHUFFLED)}, not {value.dtype}")
     running = members(m, site, mask)
     values = m.by_warp(value)
     from_running = np.take_along_axis(running, source, axis=1)
@@ -96,75 +101,100 @@ def shfl_xor(m, site, mask, value, bits):
     return shuffle(m, site, mask, value, (LANES ^ _lanes(m, bits)) % WARP)
 
 
+def _takers(m, site, mask):
+    """Return (warps, 1 or 32, 32) bool: with whom, last axis, a lane votes: those in its mask."""
+    running = members(m, site, mask)[:, None, :]
+    if not np.ndim(mask):
+        return running
+    words = m.by_warp(mask.astype(np.uint64), np.uint64(0))
+    return (words[:, :, None] & BITS).astype(bool) & running
+
+
 def _votes(m, site, mask, predicate):
-    running = members(m, site, mask)
-    return running, m.by_warp(truth(np.asarray(predicate)[()]), False)
+    if predicate.dtype.kind not in "biu":
+        where = f"{site.kernel}, line {site.line}"
+        raise TypeError(f"{where}: a vote is a truth value or an integer, not {predicate.dtype}")
+    yes = m.by_warp(truth(predicate), False)
+    return _takers(m, site, mask), yes[:, None, :]
 
 
-def _everywhere(m, per_warp):
-    return m.from_warps(np.repeat(per_warp[:, None], WARP, axis=1))
+def _to_lanes(m, per_warp):
+    """Return (warps, 1 or 32) as a vector."""
+    return m.from_warps(np.broadcast_to(per_warp, (len(per_warp), WARP)).copy())
+
+
+def _as_bits(chosen, dtype=np.int32):
+    """Return the truth values of 32 lanes, last axis, as one number."""
+    return (chosen * BITS).sum(axis=-1, dtype=np.uint64).astype(np.uint32).astype(dtype)
 
 
 def vote_all(m, site, mask, predicate):
     """cuda.all_sync: whether the predicate holds in all lanes that take part."""
-    running, yes = _votes(m, site, mask, predicate)
-    return _everywhere(m, (yes | ~running).all(axis=1))
+    takers, yes = _votes(m, site, mask, predicate)
+    return _to_lanes(m, (yes | ~takers).all(axis=2))
 
 
 def vote_any(m, site, mask, predicate):
     """cuda.any_sync: whether it holds in one."""
-    running, yes = _votes(m, site, mask, predicate)
-    return _everywhere(m, (yes & running).any(axis=1))
+    takers, yes = _votes(m, site, mask, predicate)
+    return _to_lanes(m, (yes & takers).any(axis=2))
 
 
 def vote_eq(m, site, mask, predicate):
     """cuda.eq_sync: whether it is the same in all."""
-    running, yes = _votes(m, site, mask, predicate)
-    return _everywhere(m, (yes | ~running).all(axis=1) | (~yes | ~running).all(axis=1))
+    takers, yes = _votes(m, site, mask, predicate)
+    return _to_lanes(m, (yes | ~takers).all(axis=2) | (~yes | ~takers).all(axis=2))
 
 
 def ballot(m, site, mask, predicate):
     """cuda.ballot_sync: the lanes in which it holds, as bits of an int32 (Numba's type)."""
-    running, yes = _votes(m, site, mask, predicate)
-    words = ((yes & running) * BITS).sum(axis=1, dtype=np.uint64)
-    return _everywhere(m, words.astype(np.uint32).astype(np.int32))
-
-
-def _matches(m, site, mask, value):
-    running = members(m, site, mask)
-    values = m.by_warp(value)
-    same = (values[:, :, None] == values[:, None, :]) & running[:, None, :]
-    return running, (same * BITS).sum(axis=2, dtype=np.uint64).astype(np.uint32).astype(np.int32)
+    takers, yes = _votes(m, site, mask, predicate)
+    return _to_lanes(m, _as_bits(yes & takers))
 
 
 def match_any(m, site, mask, value):
-    """cuda.match_any_sync: the lanes that hold this lane's value, as bits."""
-    return m.from_warps(_matches(m, site, mask, value)[1])
+    """cuda.match_any_sync: the lanes that hold this lane's value, as bits of an int32."""
+    values = m.by_warp(value)
+    same = values[:, :, None] == values[:, None, :]
+    return _to_lanes(m, _as_bits(same & _takers(m, site, mask)))
 
 
 def match_all(m, site, mask, value):
     """cuda.match_all_sync: (the mask if all hold one value, else 0; whether they do)."""
-    running, words = _matches(m, site, mask, value)
-    everybody = (running * BITS).sum(axis=1, dtype=np.uint64).astype(np.uint32).astype(np.int32)
-    first = np.argmax(running, axis=1)
-    agreed = words[np.arange(len(words)), first] == everybody
-    return _everywhere(m, np.where(agreed, everybody, 0)), _everywhere(m, agreed)
+    takers, values = _takers(m, site, mask), m.by_warp(value)
+    same = values[:, :, None] == values[:, None, :]
+    agreed = (same | ~takers).all(axis=2)
+    return _to_lanes(m, np.where(agreed, _as_bits(takers), 0)), _to_lanes(m, agreed)
 
 
-def activemask(m, site):
-    """cuda.activemask: the lanes that run this statement, as bits."""
+def active(m, site):
+    """cuda.activemask: the lanes that run this statement, as bits of a uint32."""
     running = m.by_warp(m.running(), False)
-    words = (running * BITS).sum(axis=1, dtype=np.uint64)
-    return _everywhere(m, words.astype(np.uint32).astype(np.int32))
+    return _to_lanes(m, _as_bits(running, np.uint32)[:, None])
 
 
-def lanemask_lt(m, site):
-    """cuda.lanemask_lt: bits for the lanes below this one."""
+def lower_lanes(m, site):
+    """cuda.lanemask_lt: bits of a uint32 for the lanes below this one."""
     bits = (np.uint64(1) << (m.thread % WARP).astype(np.uint64)) - np.uint64(1)
-    return bits.astype(np.uint32).astype(np.int32)
+    return bits.astype(np.uint32)
 
 
-def syncwarp(m, site, mask=ALL):
+def sync(m, site, mask=ALL):
     """cuda.syncwarp: wait for the lanes that `mask` names, and see what they wrote."""
     members(m, site, mask)
     m.warp_barrier(site, mask)
+
+
+syncwarp = Intrinsic("cuda.syncwarp", sync)
+shfl_sync = Intrinsic("cuda.shfl_sync", shfl)
+shfl_up_sync = Intrinsic("cuda.shfl_up_sync", shfl_up)
+shfl_down_sync = Intrinsic("cuda.shfl_down_sync", shfl_down)
+shfl_xor_sync = Intrinsic("cuda.shfl_xor_sync", shfl_xor)
+all_sync = Intrinsic("cuda.all_sync", vote_all)
+any_sync = Intrinsic("cuda.any_sync", vote_any)
+eq_sync = Intrinsic("cuda.eq_sync", vote_eq)
+ballot_sync = Intrinsic("cuda.ballot_sync", ballot)
+match_any_sync = Intrinsic("cuda.match_any_sync", match_any)
+match_all_sync = Intrinsic("cuda.match_all_sync", match_all)
+activemask = Intrinsic("cuda.activemask", active)
+lanemask_lt = Intrinsic("cuda.lanemask_lt", lower_lanes)
