@@ -31,7 +31,7 @@ def relu_forward(x, y):
 
 @cuda.jit
 def relu_backward(x, dy, dx):
-    """Dx = dy where x > 0, else 0: the slope at 0 is taken as 0.
+    """dx = dy where x > 0, else 0: the slope at 0 is taken as 0.
 
     x, dy, dx : (n,) float32, device; dx overwritten.  Launch as `relu_forward`.
     """
@@ -53,7 +53,7 @@ def sigmoid_forward(x, y):
 
 @cuda.jit
 def sigmoid_backward(y, dy, dx):
-    """Dx = dy y (1 - y), from the y of the forward pass.
+    """dx = dy y (1 - y), from the y of the forward pass.
 
     y, dy, dx : (n,) float32, device; dx overwritten.  Launch as `relu_forward`.
     """
@@ -75,7 +75,7 @@ def tanh_forward(x, y):
 
 @cuda.jit
 def tanh_backward(y, dy, dx):
-    """Dx = dy (1 - y**2), from the y of the forward pass.
+    """dx = dy (1 - y**2), from the y of the forward pass.
 
     y, dy, dx : (n,) float32, device; dx overwritten.  Launch as `relu_forward`.
     """
@@ -98,7 +98,7 @@ def gelu_forward(x, y):
 
 @cuda.jit
 def gelu_backward(x, dy, dx):
-    """Dx = dy (Phi(x) + x phi(x)), with phi the normal density.
+    """dx = dy (Phi(x) + x phi(x)), with phi the normal density.
 
     x, dy, dx : (n,) float32, device; dx overwritten.  Launch as `relu_forward`.
     """

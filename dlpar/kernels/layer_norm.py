@@ -45,7 +45,7 @@ def layer_norm_rows(x, gain, bias, eps, y, means, scales):
 
 @cuda.jit
 def layer_norm_rows_backward(x, gain, means, scales, dy, dx):
-    """Dx = scale (g - mean(g) - xhat mean(g xhat)), with g = gain dy and xhat = scale (x - mean).
+    """dx = scale (g - mean(g) - xhat mean(g xhat)), with g = gain dy and xhat = scale (x - mean).
 
     x, dy, dx : (rows, d) float32.  gain : (d,).  means, scales : (rows,), from `layer_norm_rows`.
     All on the device; dx overwritten.  Launch as `layer_norm_rows`.
@@ -67,7 +67,7 @@ def layer_norm_rows_backward(x, gain, means, scales, dy, dx):
 
 @cuda.jit
 def layer_norm_columns_backward(x, means, scales, dy, dgain, dbias):
-    """Dgain = sum over rows of dy xhat, dbias = sum over rows of dy: one thread a column.
+    """dgain = sum over rows of dy xhat, dbias = sum over rows of dy: one thread a column.
 
     Shapes as in `layer_norm_rows_backward`; dgain, dbias : (d,) float32, overwritten.
     Launch [blocks, threads] with blocks * threads >= d: neighbours read neighbours.

@@ -15,7 +15,7 @@ PADDED = TILE + 1  # one column more, so that a column of a tile lies in differe
 
 @cuda.jit
 def gemm(a, b, c, transpose_a, transpose_b, accumulate):
-    """C = op(a) op(b), or with `accumulate` c += op(a) op(b); op(x) is x or its transpose.
+    """c = op(a) op(b), or with `accumulate` c += op(a) op(b); op(x) is x or its transpose.
 
     op(a) : (m, k), op(b) : (k, n), c : (m, n) float32, device; c overwritten.
     Launch [(ceil(n / TILE), ceil(m / TILE)), (TILE, TILE)]. Shared: 2 * 4 * TILE * PADDED bytes.

@@ -59,7 +59,7 @@ def softmax_rows(x, y):
 
 @cuda.jit
 def softmax_rows_backward(y, dy, dx):
-    """Dx = y (dy - sum(y dy)), row by row, from the y of the forward pass.
+    """dx = y (dy - sum(y dy)), row by row, from the y of the forward pass.
 
     y, dy, dx : (rows, columns) float32, device; dx overwritten.  Launch as `softmax_rows`.
     """

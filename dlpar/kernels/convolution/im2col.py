@@ -96,7 +96,7 @@ def supports(problem):
 
 
 def workspace(problem):
-    """Return the bytes of one image's columns: 4 c r s p q."""
+    """Return the bytes of one image's columns, forward and backward: 4 c r s p q."""
     return FLOAT * problem.c * problem.r * problem.s * problem.p * problem.q
 
 
