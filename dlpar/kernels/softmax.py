@@ -1,5 +1,4 @@
-"""Softmax by rows, and the loss on top of it: each warp takes one row and reads it once for both
-the maximum and the sum.
+"""Softmax by rows, and the loss on top: a warp takes a row, maximum and sum in one pass.
 
 The launchers take (rows, columns) float32 arrays: NumPy arrays come back as NumPy arrays, device
 arrays stay on the device. A wrong dtype or shape raises ValueError.
