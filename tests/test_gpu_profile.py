@@ -495,3 +495,20 @@ def test_a_kernel_that_does_nothing_has_a_report():
     assert report.statements == report.dram_bytes == 0
     assert math.isnan(report.lane_efficiency)
     assert "32" in repr(report)
+
+
+def test_the_table_beside_the_source_leaves_the_docstring_out():
+    @cuda.jit
+    def documented(out):
+        """Say more.
+
+        Than is counted.
+        """
+        out[cuda.grid(1)] = 1
+
+    shown = repr(profile(documented[1, 32], np.zeros(32)).lines())
+    assert "Than is counted" not in shown
+    assert "def documented(out):" in shown
+    assert [line.text for line in profile(documented[1, 32], np.zeros(32)).lines()] == [
+        "out[cuda.grid(1)] = 1"
+    ]

@@ -1,5 +1,6 @@
 """The report of a profiled launch: totals, and a table of counts beside the kernel's source."""
 
+import ast
 import html
 import math
 from dataclasses import asdict, dataclass
@@ -166,10 +167,15 @@ def _cell(tag, text, more=""):
 
 
 def _listing(source, lines):
-    """Yield (function, number, text, Line or None): the kernel's source, then what it called."""
+    """Yield (function, number, text, Line or None): the kernel's code, then what it called."""
     own = {line.number: line for line in lines if line.function == source.name}
-    for number, text in enumerate(source.lines, source.first):
-        yield source.name, number, text, own.get(number)
+    first = source.tree.body[0]
+    documented = ast.get_docstring(source.tree) is not None
+    docstring = range(first.lineno, first.end_lineno + 1) if documented else ()
+    for i, text in enumerate(source.lines, 1):
+        if i not in docstring:
+            number = source.first + i - 1
+            yield source.name, number, text, own.get(number)
     others = [line for line in lines if line.function != source.name]
     for line in sorted(others, key=lambda line: (line.function, line.number)):
         yield line.function, line.number, f"{line.function}: {line.text}", line
