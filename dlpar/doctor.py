@@ -107,13 +107,19 @@ def mpi() -> Finding:
 
 def gpu() -> Finding:
     """Return the first NVIDIA GPU, or that the book goes on without one."""
-    names = _ask(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
-    if not names:
+    try:
+        from dlpar.gpu import choice
+
+        machine, count = choice.machine(), choice.gpus()
+    except (RuntimeError, ValueError) as error:  # DLPAR_GPU asks for what is not there
+        return Finding("GPU", str(error), needed=True, fix="unset DLPAR_GPU")
+    if not count:
         return Finding("GPU", "none: lock-step instead, every page runs without one")
-    found = names.splitlines()[0]
-    if importlib.util.find_spec("numba_cuda") is None:
-        return Finding("GPU", found, fix=f"{sys.executable} -m pip install 'dlpar[gpu]'")
-    return Finding("GPU", found)
+    names = _ask(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    found = names.splitlines()[0] if names else f"{count} of NVIDIA"
+    if not choice.compiler():
+        return Finding("GPU", f"{found}, lock-step for now", fix=choice.FIX)
+    return Finding("GPU", found if machine == "cuda" else f"{found}, but DLPAR_GPU=lockstep")
 
 
 def chromium() -> Finding:

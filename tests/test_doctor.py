@@ -9,6 +9,7 @@ import pytest
 
 from dlpar import cli, doctor
 from dlpar.doctor import Finding
+from dlpar.gpu import choice
 
 PIECES = ["Python", "cores", "memory", "MPI", "GPU", "Chromium", "sandbox"]
 
@@ -102,16 +103,34 @@ def test_on_windows_wsl_is_the_way(monkeypatch):
     assert "wsl" in finding.fix
 
 
-def test_without_a_gpu_nothing_is_missing(path_with):
+def test_without_a_gpu_nothing_is_missing(monkeypatch):
+    monkeypatch.setattr(choice, "gpus", lambda: 0)
     assert doctor.gpu().ok
     assert "lock-step" in doctor.gpu().found
 
 
 def test_a_gpu_is_named_and_its_compiler_asked_for(path_with, monkeypatch):
     path_with(nvidia_smi="echo 'NVIDIA H200'")
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
-    assert doctor.gpu().found == "NVIDIA H200"
+    monkeypatch.setattr(choice, "gpus", lambda: 1)
+    monkeypatch.setattr(choice, "compiler", lambda: False)
+    assert "NVIDIA H200" in doctor.gpu().found
     assert "dlpar[gpu]" in doctor.gpu().fix
+
+
+def test_a_gpu_that_kernels_do_not_run_on_is_told(path_with, monkeypatch):
+    path_with(nvidia_smi="echo 'NVIDIA H200'")
+    monkeypatch.setattr(choice, "gpus", lambda: 1)
+    monkeypatch.setattr(choice, "compiler", lambda: True)
+    monkeypatch.setenv("DLPAR_GPU", "lockstep")
+    assert doctor.gpu().ok
+    assert "DLPAR_GPU=lockstep" in doctor.gpu().found
+
+
+def test_a_machine_that_cannot_be_had_is_told_with_its_fix(monkeypatch):
+    monkeypatch.setattr(choice, "gpus", lambda: 0)
+    monkeypatch.setenv("DLPAR_GPU", "cuda")
+    assert "no GPU" in doctor.gpu().found
+    assert doctor.gpu().fix == "unset DLPAR_GPU"
 
 
 def test_a_browser_under_any_of_its_names_is_found(path_with, tmp_path):
@@ -137,6 +156,8 @@ def test_the_sandbox_is_tried_and_not_only_seen(bwrap, fix, path_with, monkeypat
 
 def test_a_probe_that_hangs_costs_its_limit_and_no_more(path_with, monkeypatch):
     monkeypatch.setattr(doctor, "LIMIT", 0.3)
+    monkeypatch.setattr(choice, "gpus", lambda: 1)
+    monkeypatch.setattr(choice, "compiler", lambda: True)
     path_with(nvidia_smi=f"exec {sys.executable} -c 'import time; time.sleep(60)'")
     start = time.monotonic()
     assert doctor.gpu().ok

@@ -314,7 +314,7 @@ class Expressions:
     # Calls
 
     def _value_Call(self, node):
-        if isinstance(node.func, ast.Attribute) and self.static(node.func) is MISSING:
+        if isinstance(node.func, ast.Attribute) and self.static(node.func.value) is MISSING:
             return self._method(node)
         what = self.static(node.func)
         if what is MISSING:

@@ -125,10 +125,13 @@ def _uniform32(m, access, states, index):
 
 
 def _normal(dtype):
-    """Return the draw from a normal distribution by Box and Muller, from two uniform float32."""
+    """Return the draw from a normal distribution by Box and Muller, from two uniform float32.
+
+    The logarithm is one of float32 for float64, too, as in Numba.
+    """
 
     def lower(m, access, states, index):
-        u, v = (_uniform32(m, access, states, index).astype(dtype) for _ in range(2))
+        u, v = (_uniform32(m, access, states, index) for _ in range(2))
         return np.sqrt(dtype(-2) * np.log(u)) * np.cos(dtype(2 * np.pi) * v)
 
     return lower
