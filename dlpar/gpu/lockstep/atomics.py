@@ -46,7 +46,7 @@ def update(m, access, view, index, name, value, wanted, types, compare=None):
     store = view.store
     if m.meter is not None:
         m.meter.access(m, "atomic", view, at, access)
-    lanes, _ = m.crowd()
+    lanes, *_ = m.crowd()
     if store.shadow is not None:
         store.shadow.atomic(m, store, touch(m, store, at), site)
     at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]

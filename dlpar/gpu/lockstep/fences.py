@@ -25,9 +25,9 @@ class Fences:
 
     def fence(self, m, site):
         """The active threads make visible what they know."""
-        lanes, ids = m.crowd()
+        _, ids, (block, *_) = m.crowd()
         self.fenced[ids] = m.tick(site)
-        self.behind[ids] = m.since[lanes] if np.ndim(m.since) else m.since
+        self.behind[ids] = block
 
     def barrier(self, m):
         """The threads of each block tell one another."""
@@ -38,7 +38,7 @@ class Fences:
 
     def atomic(self, m, site):
         """The active threads publish what stands behind their fences, and see what others did."""
-        _, ids = m.crowd()
+        _, ids, _ = m.crowd()
         now = np.int64(m.tick(site)) * ORDER
         everybody, running = m.by_block(m.id), m.by_block(m.running())
         behind = np.where(running, self.behind[everybody], 0).max(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ with x fastest. Statements run one after the other, each for all active lanes at
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,30 @@ LANES = np.arange(WARP)
 NOBODY = object()  # the activity mask when no lane is left
 
 
+class Geometry:
+    """Where the lanes of a group of blocks are: the same for every launch of that shape.
+
+    grid, block : (x, y, z).  blocks : range of linear block numbers.
+    """
+
+    def __init__(self, grid, block, blocks):
+        self.grid, self.block_dim, self.blocks = grid, block, blocks
+        self.threads = threads = math.prod(block)  # of a block
+        self.block_warps = -(-threads // WARP)
+        self.padded = self.block_warps * WARP  # warps never straddle two blocks
+        self.count = len(blocks) * threads  # lanes
+        self.lane = np.arange(self.count)
+        self.thread = np.tile(np.arange(threads), len(blocks))  # linear, within its block
+        self.block_in_group = np.repeat(np.arange(len(blocks)), threads)
+        # A thread's number in the grid: whether two are of one warp or block, their bits tell.
+        self.id_step = id_step(threads)
+        self.id = (self.block_in_group + blocks.start + 1) * self.id_step + self.thread  # never 0
+        self.coordinates = {}
+
+
+geometry = lru_cache(maxsize=16)(Geometry)
+
+
 class Machine:
     """One group of blocks of a launch.
 
@@ -25,22 +50,13 @@ class Machine:
     """
 
     def __init__(self, grid, block, blocks, checks, meter=None, shared_nbytes=0, by_lane=False):
+        where = geometry(grid, block, blocks)
         self.grid, self.block_dim, self.blocks = grid, block, blocks
+        self.threads, self.block_warps, self.padded = where.threads, where.block_warps, where.padded
+        self.count, self.lane, self.thread = where.count, where.lane, where.thread
+        self.block_in_group, self.id, self.id_step = where.block_in_group, where.id, where.id_step
         self.checks, self.meter = checks, meter
         self.shared_nbytes = shared_nbytes
-        bx, by, bz = block
-        self.threads = threads = bx * by * bz  # of a block
-        self.block_warps = -(-threads // WARP)
-        self.count = len(blocks) * threads  # lanes
-        lane = np.arange(threads)
-        self.thread = np.tile(lane, len(blocks))  # linear, within its block
-        self.block_in_group = np.repeat(np.arange(len(blocks)), threads)
-        self.lane = np.arange(self.count)
-        number = np.repeat(np.arange(blocks.start, blocks.stop), threads)
-        self.padded = self.block_warps * WARP  # warps never straddle two blocks
-        # A thread's number in the grid: whether two are of one warp or block, their bits tell.
-        self.id_step = id_step(threads)
-        self.id = ((number + 1) * self.id_step + self.thread).astype(np.int32)  # never 0
         self.alone = math.prod(grid) == 1
 
         # The activity mask: None (every lane), a bool vector with at least one True, or NOBODY.
@@ -57,12 +73,15 @@ class Machine:
         # Likewise of the last syncwarp; by lane, (count, 32): until when a lane knows each other.
         self.warp_since: Any = np.zeros((self.count, WARP), np.int32) if by_lane else 1
         self.grid_since = 1
+        self.all_since = 1  # the time of the last barrier of the block that is furthest behind
         self.fences = None  # of a kernel that has fences
         self.steps = 0
         self.shared = {}  # by site
         self.shared_types = []  # as which dynamic shared memory was asked for
-        self._coordinates = {}
-        self._crowd: Any = (None, self.lane, self.id)
+        self._coordinates = where.coordinates
+        self._crowd: Any = None  # see `crowd`: of `_mask`, until the next barrier
+        self._mask: Any = None
+        self._masked: dict = {}  # vectors under that mask, by identity
 
     # Where a lane is
 
@@ -143,17 +162,36 @@ class Machine:
         return np.ones(self.count, bool) if self.active is None else self.active
 
     def crowd(self):
-        """Return the active lanes and their ids."""
-        if self._crowd[0] is not self.active:
-            lanes = self.lane if self.active is None else self.active.nonzero()[0]
-            self._crowd = self.active, lanes, self.id[lanes]
-        return self._crowd[1:]
+        """Return the active lanes, their ids, and when their block, warp and grid last met.
 
-    def since_of(self, lanes):
-        """Return the times of the last barrier of the block, the warp and the grid of `lanes`."""
-        block = self.since[lanes] if np.ndim(self.since) else self.since
-        warp = self.warp_since[lanes] if np.ndim(self.warp_since) else self.warp_since
-        return block, warp, self.grid_since
+        A time is a scalar if it is the same for all lanes.
+        """
+        if self._mask is not self.active or self._crowd is None:
+            lanes = self.lane if self.active is None else self.active.nonzero()[0]
+            block = self.since[lanes] if np.ndim(self.since) else self.since
+            warp = self.warp_since[lanes] if np.ndim(self.warp_since) else self.warp_since
+            self._crowd = lanes, self.id[lanes], (block, warp, self.grid_since)
+            if self._mask is not self.active:
+                self._mask, self._masked = self.active, {}
+        return self._crowd
+
+    def of_crowd(self, x):
+        """Return vector `x` in the active lanes only: the same array for the same `x`."""
+        if self.active is None:
+            return x
+        lanes = self.crowd()[0]
+        return self.once((x,), lambda: x[lanes])
+
+    def once(self, things, make):
+        """Return `make()`, or what it returned for the same `things` under the same mask."""
+        self.crowd()  # forgets what was under another mask
+        key = tuple(map(id, things))
+        found = self._masked.get(key)
+        if found is None:
+            if len(self._masked) > 32:
+                self._masked.clear()
+            found = self._masked[key] = things, make()  # `things` live on, and keep their ids
+        return found[1]
 
     def still_there(self):
         """Return a mask of the lanes whose kernel has not returned."""
@@ -181,8 +219,9 @@ class Machine:
         time = self.tick(site)
         if self.fences is not None:
             self.fences.barrier(self)
+        self._crowd = None
         if self.active is None:
-            self.since = time
+            self.since = self.all_since = time
             return
         active, there = self.by_block(self.active), self.by_block(self.still_there())
         some = active.any(axis=1)
@@ -202,9 +241,10 @@ class Machine:
                     thread,
                 )
         if some.all():
-            self.since = time
+            self.since = self.all_since = time
         else:
             self.since = np.where(np.repeat(some, self.threads), time, self.since)
+            self.all_since = int(self.since.min())
 
     def grid_barrier(self, site):
         """Every thread of the grid waits for all; raise DivergentBarrier if one is not there."""
@@ -220,11 +260,11 @@ class Machine:
                 thread,
             )
         self.barrier(site)
-        self.grid_since = len(self.sites) - 1
+        self.grid_since = self.all_since
 
     def warp_barrier(self, site, mask):
         """The lanes of each warp that `mask`, one a lane or for all, names have waited together."""
-        time = self.tick(site)
+        time, self._crowd = self.tick(site), None
         if not self.by_lane:
             self._whole_warp_barrier(time)
             return

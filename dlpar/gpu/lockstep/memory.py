@@ -91,6 +91,9 @@ def view_of(array, name, space="global"):
     return View(store, array.shape, strides)
 
 
+NO_VECTOR = object()  # in place of an index that is the same in all lanes
+
+
 class Access:
     """The place in a kernel's source where an array is indexed: remembers the last address.
 
@@ -124,7 +127,7 @@ class Access:
             if i.ndim:
                 vectors.append(i)
                 continue
-            vectors.append(None)
+            vectors.append(NO_VECTOR)
             i, n = int(i), shape[axis]
             if i < 0:
                 i += n
@@ -135,7 +138,8 @@ class Access:
             offset += i * strides[axis]
         same = view is self.view and m.active is self.active and len(vectors) == len(self.vectors)
         if not (same and all(a is b for a, b in zip(vectors, self.vectors, strict=True))):
-            self._vector_part(m, view, index)
+            things = (view, *vectors)
+            self.base = m.once(things, lambda: self._vector_part(m, view, index))
             self.view, self.vectors, self.active = view, vectors, m.active
             self.pattern = {}
         return self.base + offset if offset else self.base  # type: ignore[operator]
@@ -153,11 +157,12 @@ class Access:
                 outside &= m.active
             if outside.any():
                 i = self._wrapped(m, view, index, axis, i, n)
-            if m.active is not None:
-                i = np.where(m.active, i, 0)
             stride = view.strides[axis]
-            base = base + (i if stride == 1 else i * stride)
-        self.base = base
+            step = i if stride == 1 else i * stride
+            if m.active is not None:
+                step = np.where(m.active, step, 0)
+            base = step if type(base) is int and base == 0 else base + step
+        return base
 
     def _wrapped(self, m, view, index, axis, i, n):
         """Count negative indices from the end, as Numba does; nothing else outside is allowed."""
@@ -197,16 +202,15 @@ def save(m, view, at, value, access):
     store = view.store
     value = value.astype(store.data.dtype)
     many = not isinstance(at, int)
-    lanes, _ = m.crowd()
     if value.ndim:
         if m.active is not None:
-            value = value[lanes]
+            value = value[m.crowd()[0]]
         if not many:  # all at one element: the last lane has the last word
             at, many = np.full(m.count, at), True
     if store.shadow is not None:
         store.shadow.write(m, store, touch(m, store, at), access.site, value)
-    if many and m.active is not None:
-        at = at[lanes]
+    if many:
+        at = m.of_crowd(at)
     store.data[at] = value
     if store.written is not None:
         _note_written(store, at)
@@ -214,10 +218,9 @@ def save(m, view, at, value, access):
 
 def touch(m, store, at):
     """Return the Touch of the active lanes, which access `at`."""
-    lanes, ids = m.crowd()
-    since = m.since_of(lanes)
+    lanes, ids, since = m.crowd()
     if not isinstance(at, int):
-        at = at if m.active is None else at[lanes]
+        at = m.of_crowd(at)
     elif np.ndim(since[0]) or np.ndim(since[1]):
         at = np.full(len(lanes), at)
     else:  # one element: the first and the last lane are as far apart as any two

@@ -19,6 +19,8 @@ import numpy as np
 from dlpar.gpu.lockstep.errors import Race, plain
 from dlpar.gpu.lockstep.machine import LANES, WARP
 
+SPREAD, ACCESSOR = 3, 2**34 - 1  # the bits of a mark: how far apart, and that with who
+WHO, WHEN = 2, 34  # where in a mark they begin
 PENDING = 64  # accesses kept before they are entered: most are forgotten at the next barrier
 
 
@@ -38,33 +40,41 @@ class Touch(NamedTuple):
 
 
 class Accessors:
-    """The accesses of one kind to `size` elements."""
+    """The accesses of one kind to `size` elements.
+
+    `mark` holds for each element when it was accessed last, by whom (an id), and how far apart all
+    accessors are, packed in one number; 0 where nobody was. Times grow, so that marks compare as
+    their times do.
+    """
 
     def __init__(self, size, did, by_lane):
         self.did = did
-        self.who = np.zeros(size, np.int32)  # an id, 0 for nobody
-        self.when = np.zeros(size, np.int32)
-        self.spread = np.zeros(size, np.int8)
+        self.mark = np.zeros(size, np.int64)
         self.lanes = np.zeros((size, WARP), np.int32) if by_lane else None  # times
-        self.last = 0  # time of the last access
-        self.pending = []  # accesses that are not entered yet: (touch, time, ended, late)
+        self.last = self.entered = 0  # time of the last access, and of the last in `mark`
+        self.pending = []  # accesses not in `mark` yet: (touch, time, ended, late)
 
     def note(self, m, touch, time, ended, late):
         """Keep the accesses of `touch` at `time`; `late` as returned by `late`, or None."""
         if ended > self.last:
             self.pending.clear()
+        elif self.pending and same(self.pending[-1][0], touch):
+            self.pending.pop()  # what a thread does again stands for what it did
         self.last = time
         self.pending.append((touch, time, ended, late))
         if len(self.pending) > PENDING:
             self._settle(m)
 
-    def late(self, m, touch, ended):
+    def late(self, m, touch, ended, distinct):
         """Return which accesses of `touch` nothing orders after all these; None if there are none.
 
         ended : all accesses before this time are ordered before those of `touch`.
+        distinct : whether it is known that each thread of `touch` is at an element of its own.
         """
         if self.last < ended:
             return None
+        if distinct and self.entered < ended and all(same(p[0], touch) for p in self.pending):
+            return None  # each thread meets itself only
         self._settle(m, ended)
         return self._late(m, touch, ended)
 
@@ -76,22 +86,24 @@ class Accessors:
         self.pending.clear()
 
     def _late(self, m, touch, ended):
-        at, ids = touch.at, touch.ids
-        recent = self.when.take(at) >= ended
-        if not recent.any():
+        if self.entered < ended:
             return None
-        recent &= (self.who.take(at) != ids) | (self.spread.take(at) > 0)
-        (where,) = recent.nonzero()
-        if not len(where):
+        mark = self.mark.take(touch.at)
+        late = mark >= ended << WHEN
+        late &= (mark & ACCESSOR) != (touch.ids << WHO)  # somebody else, or not alone
+        if not late.any():
             return None
+        if m.fences is None and max(np.max(touch.block), np.max(touch.warp)) <= ended:
+            return late  # nothing has ordered any two threads since
+        (where,) = late.nonzero()
         some = Touch(*(part[where] if np.ndim(part) else part for part in touch))
-        recent[where] = ~self._ordered(m, some)
-        return recent
+        late[where] = ~self._ordered(m, mark[where], some)
+        return late
 
-    def _ordered(self, m, touch):
+    def _ordered(self, m, mark, touch):
         at, ids, block, warp, grid = touch
-        who, when = self.who.take(at), self.when.take(at)
-        apart = np.maximum(self.spread.take(at), level(m, who, ids))
+        when, who, spread = unpacked(mark)
+        apart = np.maximum(spread, level(m, who, ids))
         before = (apart == 0) | (when < grid) | ((apart <= 2) & (when < block))
         near = (apart == 1) & ~before
         if self.lanes is None:
@@ -109,20 +121,25 @@ class Accessors:
 
     def _enter(self, m, touch, time, late):
         at, ids = touch.at, touch.ids
-        spread: Any = 0
+        mark = (time << WHEN) + (ids << WHO)
         if late is not None:
-            apart = np.maximum(self.spread.take(at), level(m, self.who.take(at), ids))
-            spread = np.where(late, apart, 0)
-        self.who[at], self.when[at], self.spread[at] = ids, time, spread
+            _, who, spread = unpacked(self.mark.take(at))
+            mark += np.where(late, np.maximum(spread, level(m, who, ids)), 0)
+        self.mark[at], self.entered = mark, time
         if self.lanes is not None:
             kept = () if late is None else at[late]
             old = self.lanes[kept] if len(kept) else 0
             self.lanes[at] = 0
             self.lanes[kept] = old
             self.lanes[at, ids % WARP] = time
-        apart = level(m, self.who.take(at), ids)
-        if apart.any():  # several threads at one element: the last stands there now
-            np.maximum.at(self.spread, at, np.maximum(apart, spread))
+        there = self.mark.take(at)
+        if (there != mark).any():  # several threads at one element: the last stands there now
+            self._gather(m, at, mark, there)
+
+    def _gather(self, m, at, mark, there):
+        _, mine, spread = unpacked(mark)
+        apart = np.maximum(spread, level(m, unpacked(there)[1], mine))
+        np.maximum.at(self.mark, at, (there & ~SPREAD) + apart)
 
 
 class Shadow:
@@ -135,76 +152,75 @@ class Shadow:
     def __init__(self, size, private):
         self.size, self.private = size, private
         self.readers = self.writers = self.atomics = None
-        self.distinct = None  # elements of which it is known that no two are the same
+        self.distinct = self.place = None  # see `_distinct`
 
     def read(self, m, store, touch, site):
         """Note a read; raise Race if another thread wrote without a barrier between."""
-        ended = self._ended(m)
-        for group in (self.writers, self.atomics):
-            late = group and group.late(m, touch, ended)
-            if late is not None and late.any():
-                self._blame(m, store, site, touch, late, "reads", group)
+        ended, distinct = self._ended(m), touch.at is self.distinct
+        self._meet(m, store, touch, site, "reads", (self.writers, self.atomics), ended, distinct)
         if self.readers is None:
             self.readers = Accessors(self.size, "read", m.by_lane)
         self.readers.note(m, touch, m.tick(site), ended, None)
 
     def write(self, m, store, touch, site, value):
-        """Note that `value`, scalar or one a thread, is written to `data`; raise Race."""
-        ended = self._ended(m)
-        for group in (self.readers, self.atomics):
-            late = group and group.late(m, touch, ended)
-            if late is not None and late.any():
-                self._blame(m, store, site, touch, late, "writes", group)
+        """Note that `value`, scalar or one a thread, is written; raise Race."""
+        ended, distinct = self._ended(m), self._distinct(m, store, touch, site, value)
+        self._meet(m, store, touch, site, "writes", (self.readers, self.atomics), ended, distinct)
         if self.writers is None:
             self.writers = Accessors(self.size, "wrote", m.by_lane)
-        late = self.writers.late(m, touch, ended)
+        late = self.writers.late(m, touch, ended, distinct)
         if late is not None:
             bad = late & (store.data.take(touch.at - store.origin) != value)
             if bad.any():
                 self._blame(m, store, site, touch, bad, "writes", self.writers)
-        self._one_value(m, store, touch, site, value)
         self.writers.note(m, touch, m.tick(site), ended, late)
 
     def atomic(self, m, store, touch, site):
         """Note an atomic update: in conflict with plain accesses, not with other atomics."""
-        ended = self._ended(m)
-        for group in (self.readers, self.writers):
-            late = group and group.late(m, touch, ended)
-            if late is not None and late.any():
-                self._blame(m, store, site, touch, late, "updates", group)
+        ended, distinct = self._ended(m), touch.at is self.distinct
+        self._meet(m, store, touch, site, "updates", (self.readers, self.writers), ended, distinct)
         if self.atomics is None:
             self.atomics = Accessors(self.size, "updated", m.by_lane)
         self.atomics.note(m, touch, m.tick(site), ended, None)
 
+    def _meet(self, m, store, touch, site, does, groups, ended, distinct):
+        for group in groups:
+            if group is not None and group.last >= ended:
+                late = group.late(m, touch, ended, distinct)
+                if late is not None and late.any():
+                    self._blame(m, store, site, touch, late, does, group)
+
     def _ended(self, m):
         """Return the time before which everything is ordered before all that may come."""
         if self.private or m.alone:
-            return m.since.min() if np.ndim(m.since) else m.since
+            return m.all_since
         return m.grid_since
 
-    def _one_value(self, m, store, touch, site, value):
-        """Raise Race if threads write different values to one element in one instruction."""
+    def _distinct(self, m, store, touch, site, value):
+        """Whether each thread writes an element of its own; raise Race if their values differ."""
         at, ids = touch.at, touch.ids
-        if at is self.distinct or not np.ndim(value):
-            return
-        place = np.empty(self.size, np.int32)
-        place[at] = np.arange(len(at))
-        winner = place.take(at)
-        others = winner != np.arange(len(at))
-        if not others.any():
+        if at is self.distinct:
+            return True
+        if self.place is None:
+            self.place = np.empty(self.size, np.int32)
+        number = np.arange(len(at), dtype=np.int32)
+        self.place[at] = number
+        winner = self.place.take(at)
+        if (winner == number).all():
             self.distinct = at
-            return
-        differ = value != value[winner]
-        if differ.any():
+            return True
+        differ = np.ndim(value) and value != value[winner]
+        if np.any(differ):
             i = int(np.argmax(differ))
             what = store.describe(at[i] - store.origin)
             self._raise(m, site, ids[i], "writes", ids[winner[i]], "wrote", site, what)
+        return False
 
     def _blame(self, m, store, site, touch, bad, does, group):
         i = int(np.argmax(bad))
         element, who = touch.at[i], touch.ids[i]
-        earlier = m.sites[group.when[element]]
-        other = group.who[element]
+        when, other, _ = unpacked(group.mark[element])
+        earlier = m.sites[when]
         what = store.describe(element - store.origin)
         self._raise(m, site, who, does, other, group.did, earlier, what)
 
@@ -225,6 +241,16 @@ class Shadow:
         )
         message = f"race: this thread {does} {what}, {them} {did} it {when}; {between}"
         raise Race(message, site, block, thread)
+
+
+def same(a, b):
+    """Whether the same threads are at the same elements in Touches `a` and `b`, as far as known."""
+    return a.at is b.at and a.ids is b.ids
+
+
+def unpacked(mark):
+    """Return when, who and the spread of marks."""
+    return mark >> WHEN, (mark & ACCESSOR) >> WHO, mark & SPREAD
 
 
 def level(m, a, b):

@@ -331,10 +331,10 @@ class Statements(Expressions):
                 loop.continued = NOBODY
                 if loop.broken is NOBODY and done is NOBODY:
                     m.back_to(before)
-                    m.partial = partial or m.active is not before
+                    m.partial = partial
         m.active = m.union(m.union(m.active, done), loop.broken)
         m.back_to(before)
-        m.loop, m.partial = outer, partial or (outer is not None and _parted(outer))
+        m.loop, m.partial = outer, partial
 
     def _do_Break(self, node):
         def run(m, env):
