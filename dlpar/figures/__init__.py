@@ -1,23 +1,35 @@
 """The recurring figures of the book; one hue a rank, one mark a ruler, words from the data."""
 
+from dlpar.figures.bandwidth_ladder import Rung, bandwidth_ladder
 from dlpar.figures.chunk_grid import chunk_grid
 from dlpar.figures.convergence import convergence
 from dlpar.figures.cost_plot import cost_plot
+from dlpar.figures.divergence_strip import divergence_strip
 from dlpar.figures.figure import Figure
 from dlpar.figures.frames import Frame, Move, frames_of
+from dlpar.figures.number_line import number_line
 from dlpar.figures.paths import paths
+from dlpar.figures.roofline import Roof, roofline
 from dlpar.figures.space_time import space_time
+from dlpar.figures.thread_memory import thread_memory
 from dlpar.figures.wait_for import wait_for
 
 __all__ = [
     "Figure",
     "Frame",
     "Move",
+    "Roof",
+    "Rung",
+    "bandwidth_ladder",
     "chunk_grid",
     "convergence",
     "cost_plot",
+    "divergence_strip",
     "frames_of",
+    "number_line",
     "paths",
+    "roofline",
     "space_time",
+    "thread_memory",
     "wait_for",
 ]
