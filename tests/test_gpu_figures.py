@@ -65,6 +65,9 @@ ALL = {
     "divergence_strip": lambda: divergence_strip(trace(split[1, 32], np.zeros(32, np.float32))),
     "roofline": lambda: roofline(POINTS, [V100, Roof("this laptop", 50e9, 20e9)]),
     "bandwidth_ladder": lambda: bandwidth_ladder(RUNGS),
+    "bandwidth_ladder of cards": lambda: bandwidth_ladder(
+        [(card.name, card.bandwidth, card.source) for card in CARDS]
+    ),
     "number_line": number_line,
 }
 each = pytest.mark.parametrize("draw", ALL.values(), ids=ALL)
@@ -111,8 +114,8 @@ def test_each_panel_carries_its_ruler_and_keeps_its_words_inside(draw, tmp_path)
             left = float(e.get("x")) - {"end": wide, "middle": wide / 2}.get(
                 e.get("text-anchor"), 0
             )
-            assert left > -8, "".join(e.itertext())
-            assert left + wide < panel.width + 8, "".join(e.itertext())
+            assert left > -4, "".join(e.itertext())
+            assert left + wide < panel.width + 4, "".join(e.itertext())
             assert 0 <= float(e.get("y")) <= panel.height
 
 

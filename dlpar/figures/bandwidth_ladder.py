@@ -8,6 +8,7 @@ from dlpar.figures.svg import CHAR, LINE, hue, line, rect, text, title
 from dlpar.rulers import si
 
 _WIDTH, _ROW = 560.0, 38.0
+_ROOM = int(_WIDTH / CHAR)  # characters of a line
 
 
 class Rung(NamedTuple):
@@ -38,7 +39,7 @@ def bandwidth_ladder(rungs, ruler="quoted"):
         y, end = HEAD + 10 + k * _ROW, float(axes.x(rung.bandwidth))
         words = title(f"{rung.name}: {si(rung.bandwidth, 'B/s')} ({rung.source})")
         parts.append(rect(1, y + 17, end - 1, 9, words, fill=hue(0), rx=1.5, class_="rung"))
-        name = text(4, y + 12, f"{rung.name} · {rung.source}", class_="halo label")
+        name = text(4, y + 12, _short(f"{rung.name} · {rung.source}"), class_="halo label")
         parts += [name, text(end + 6, y + 26, si(rung.bandwidth, "B/s"), class_="halo")]
     panel = Panel("".join(parts), _WIDTH, bottom + 1.6 * LINE)
     return Figure((panel,), _alt(rungs, ruler))
@@ -56,6 +57,11 @@ def _grid(axes, low, high):
             parts.append(text(x, axes.bottom + LINE, words, text_anchor="middle", class_="soft"))
         power *= 10
     return parts
+
+
+def _short(words):
+    """Return `words` as far as they have room; the alternative text holds the whole."""
+    return words if len(words) <= _ROOM else f"{words[: _ROOM - 1]}…"
 
 
 def _alt(rungs, ruler):

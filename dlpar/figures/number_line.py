@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlpar.figures.axes import Axes
+from dlpar.figures.axes import Axes, tick_text
 from dlpar.figures.figure import HEAD, Figure, Panel, header
 from dlpar.figures.svg import LINE, hue, line, num, rect, tag, text, title
 
@@ -91,10 +91,18 @@ def _reach(formats):
     axes = Axes((_LEFT, HEAD + 4, _WIDTH - 4, bottom), ends, [0, 1], logx=True)
     parts = [header(_WIDTH, "reach of the positive numbers", "counted")]
     for power in range(-40, 41, 10):
-        if axes.xlim[0] <= 10.0**power <= axes.xlim[1]:
-            x = float(axes.x(10.0**power))
+        x = float(axes.x(10.0**power))
+        if axes.left <= x <= axes.right - 10:  # the words stand around it
             parts.append(line(x, axes.top, x, bottom, stroke="currentColor", stroke_opacity=0.14))
-            parts.append(text(x, bottom + LINE, f"1e{power}", text_anchor="middle", class_="soft"))
+            parts.append(
+                text(
+                    x,
+                    bottom + LINE,
+                    tick_text(10.0**power, "", True),
+                    text_anchor="middle",
+                    class_="soft",
+                )
+            )
     for k, f in enumerate(formats):
         y, name = _row(k, f.name)
         low, normal, high = (float(axes.x(v)) for v in (f.smallest, f.smallest_normal, f.largest))

@@ -51,8 +51,10 @@ def roofline(points, machines, ruler="quoted"):
     curves = [_curve(axes, roof) for roof in roofs]
     for i, curve in enumerate(curves):
         parts.append(polyline(curve, stroke=hue(i), stroke_width=2, class_="roof"))
+    untimed = sorted((name for name, (_, y) in at.items() if y is None), key=lambda n: at[n][0])
     for name, (x, y) in at.items():
-        parts += _point(axes, roofs, name, x, y, ruler)
+        step = untimed.index(name) if y is None else 0
+        parts += _point(axes, roofs, name, x, y, ruler, step)
     bounds = (axes.left, axes.top, axes.right, axes.bottom)
     inks = [hue(i) for i in range(len(roofs))]
     parts += labels([roof.name for roof in roofs], curves, inks, bounds)
@@ -77,15 +79,18 @@ def _curve(axes, roof):
     return axes.points(xs, [attainable(roof, x) for x in xs])
 
 
-def _point(axes, roofs, name, x, y, ruler):
-    """Return a kernel's mark, or the line at its intensity up to the highest roof."""
+def _point(axes, roofs, name, x, y, ruler, step):
+    """Return a kernel's mark, or the line at its intensity up to the highest roof.
+
+    step : lines of text that the name of such a line stands above the axis.
+    """
     across = float(axes.x(x))
     words = f"{name}: {x:.3g} FLOP/B"
     if y is None:
         top = float(axes.y(max(attainable(roof, x) for roof in roofs)))
         style = {"stroke": "currentColor", "stroke_opacity": 0.6, "stroke_dasharray": "3 3"}
         drawn = line(across, axes.bottom, across, top, title(words), class_="kernel", **style)
-        return [drawn, _name(axes, across, axes.bottom - 8, name)]
+        return [drawn, _name(axes, across, axes.bottom - 8 - step * LINE, name)]
     drawn = mark(across, float(axes.y(y)), ruler, "currentColor",
                  title(f"{words}, {si(y, 'FLOP/s')}"))  # fmt: skip
     return [drawn, _name(axes, across, float(axes.y(y)) + 4, name)]
