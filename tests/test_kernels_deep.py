@@ -430,7 +430,7 @@ def test_a_network_on_the_kernels_takes_the_steps_of_nn():
         drift += np.linalg.norm(bound)
         alone.loss_and_grad(x[these], labels[these])
         alone.params -= lr * alone.grads
-    assert worst > 0.001  # the bound is no blank cheque: it is within three digits of what happens
+    assert worst > 0.05  # the bound is no blank cheque: what happens comes near it
     assert loss < first / 1.5  # it learns
     # Twenty steps apart, the two are no farther apart than the bounds of twenty steps.
     assert np.linalg.norm(ours.params.copy_to_host() - alone.params) <= drift
