@@ -233,6 +233,9 @@ class Expressions:
                     return tuple(np.int64(n) for n in thing.shape)
                 if name == "dtype":
                     return thing.dtype
+            part = getattr(thing, name, None)
+            if isinstance(part, Intrinsic) and part.reads:  # threadIdx.x, of `t = cuda.threadIdx`
+                return part.lower(m)
             if isinstance(thing, np.ndarray | np.generic) and name in ("real", "imag"):
                 return getattr(thing, name)
             raise unsupported(node, f"no attribute {name} in a kernel")
