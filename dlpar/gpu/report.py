@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from dlpar.gpu.counts import Counts
 from dlpar.gpu.estimate import estimate
 from dlpar.gpu.patterns import WARP
-from dlpar.rulers import badge, nbytes, rulers
+from dlpar.rulers import Wall, badge, nbytes, rulers
 
 # What the table beside the source shows: heading, the text of a line's counts ("" for nothing).
 COLUMNS = (
@@ -37,6 +37,7 @@ class Report(Counts):
     threads: int = 0
     warps: int = 0
     l2: int | None = None  # bytes of the cache that stood before DRAM
+    measured: Wall | None = None  # time on the card, where there is one
     listing: tuple = ()  # (function, number, text, Line or None) for each line of source
 
     @classmethod
@@ -90,7 +91,8 @@ class Report(Counts):
             "DRAM traffic": nbytes(self.dram_bytes),
             "arithmetic intensity": f"{self.arithmetic_intensity:.3g} FLOP/B",
         }
-        return rulers(counted={name: value for name, value in shown.items() if value})
+        wall = {} if self.measured is None else {"time on this card": self.measured}
+        return rulers(counted={k: value for k, value in shown.items() if value}, wall=wall)
 
     def __repr__(self):
         """Return the totals and the lines as text."""
@@ -138,7 +140,7 @@ class Lines:
     def _repr_html_(self):
         head = "".join(_cell("th", head.strip(), ' scope="col"') for head, _ in self.columns)
         body = "".join(
-            f'<tr style="background:none;border:none"><td style="{_LEFT};opacity:.6">{number}</td>'
+            f'<tr style="background:none;border:none"><td style="{_LEFT};opacity:.7">{number}</td>'
             f'<td style="{_LEFT}"><code style="white-space:pre;background:none;border:none;'
             f'color:inherit">{html.escape(text)}</code></td>'
             + "".join(_cell("td", cell) for cell in cells)
