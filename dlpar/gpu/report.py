@@ -3,7 +3,7 @@
 import ast
 import html
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from dlpar.gpu.counts import Counts
 from dlpar.gpu.estimate import estimate
@@ -45,7 +45,7 @@ class Report(Counts):
         """Return the Report of `launch` from the meter's lines and their total."""
         blocks, threads = math.prod(launch.grid), math.prod(launch.block)
         return cls(
-            **asdict(total),
+            **vars(total),
             kernel=launch.kernel.__name__,
             threads=blocks * threads,
             warps=blocks * -(-threads // WARP),
