@@ -1,11 +1,15 @@
 """Control flow in lock step against plain Python, one thread at a time; and wrong use."""
 
 import numpy as np
+import pytest
 from gpu_sources import function_from, kernel_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
 
-from dlpar.gpu import cuda
+from dlpar.gpu import checks, cuda
+from dlpar.gpu.lockstep import kernel as launching
+from dlpar.gpu.lockstep.errors import DivergentBarrier
 
 THREADS = 37  # two warps, one of them in part
 N = 11  # elements of x
@@ -193,3 +197,196 @@ def one_by_one(functions, body):
 @given(programs())
 def test_lanes_that_part_compute_what_each_would_alone(program):
     np.testing.assert_array_equal(on_the_machine(*program), one_by_one(*program).astype(int))
+
+
+def test_an_index_that_moves_to_another_axis_is_another_element():
+    kernel = kernel_from(
+        "def kernel(a, out):\n t = cuda.threadIdx.x\n p, q = t, t * 0\n"
+        " p, q = (t, 1)\n for k in range(2):\n  out[k, t] = a[p, q]\n  p, q = q, p\n"
+    )
+    a, out = np.arange(16).reshape(4, 4), np.zeros((2, 4), int)
+    kernel[1, 4](a, out)
+    np.testing.assert_array_equal(out, [a[:, 1], a[1]])
+
+
+# Wrong use: told before anything runs
+
+
+FILL = "def fill(x, n):\n i = cuda.grid(1)\n if i < x.size:\n  x[i] = n"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        ((0, 32), "grid dimensions go from 1"),
+        ((-1, 32), "grid dimensions go from 1"),
+        ((1, 1025), "block dimensions go from 1 to 1024, got 1025"),
+        ((1, (32, 33)), "1056 threads; 1024 at most"),
+        ((1, (1, 1, 65)), "block dimensions go from 1 to 64"),
+        (((1, 1, 65536), 1), "grid dimensions go from 1 to 65535"),
+        (((1, 1, 1, 1), 1), "grid has one to three dimensions"),
+        ((1.5, 32), "grid has whole numbers for dimensions, got 1.5"),
+        ((1, True), "block has whole numbers for dimensions, got True"),
+        (("8", 1), "grid has whole numbers"),
+        ((1,), r"fill needs \[grid, block\]"),
+        (7, r"fill needs \[grid, block\]"),
+        ((1, 1, 0, -8), "-8 bytes of dynamic shared memory"),
+        ((1, 1, 0, "all"), "bytes of shared memory, not 'all'"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(configuration, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        kernel_from(FILL)[configuration]
+
+
+LOCKED = np.zeros(4)
+LOCKED.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([np.zeros(4)], r"fill takes \(x, n\), got 1 arguments"),
+        ([np.zeros(4), 1, 2], r"fill takes \(x, n\), got 3 arguments"),
+        ([np.zeros(4, object), 1], "x has dtype object"),
+        ([np.array(["a"]), 1], "x has dtype <U1"),
+        ([np.zeros(4, "M8[s]"), 1], r"x has dtype datetime64\[s\]"),
+        ([np.zeros(4, ">f8"), 1], "x has dtype >f8"),
+        ([np.zeros(4, np.longdouble), 1], "x has dtype"),
+        (["abc", 1], "x is str"),
+        ([[1, 2], 1], "x is list"),
+        ([np.zeros(4), None], "n is NoneType"),
+        ([np.zeros(4), 2**70], "n is 1180591620717411303424"),
+        ([np.zeros(4)[::-1], 1], r"x has strides \(-8,\) bytes: pass np.ascontiguousarray\(x\)"),
+        ([LOCKED, 1], "x is read-only, but fill writes to it"),
+        ([(np.zeros(4), "b"), 1], r"x\[1\] is str"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name(arguments, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        kernel_from(FILL)[1, 4](*arguments)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_either_order_and_with_gaps_are_changed_in_place(order):
+    kernel = kernel_from("def kernel(a):\n i, j = cuda.grid(2)\n a[i, j] = 10 * i + j")
+    whole = np.full((6, 8), -1, order=order)
+    kernel[1, (3, 4)](whole[::2, 1::2])
+    want = np.full((6, 8), -1)
+    want[::2, 1::2] = np.add.outer([0, 10, 20], range(4))
+    np.testing.assert_array_equal(whole, want)
+
+
+def test_an_array_that_is_only_read_may_be_read_only():
+    out = np.zeros(4)
+    kernel_from("def kernel(x, out):\n i = cuda.grid(1)\n out[i] = x[i] + 1")[1, 4](LOCKED, out)
+    np.testing.assert_array_equal(out, 1)
+
+
+# What the machine does not run
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("try:\n  x[0] = 1\n except ValueError:\n  pass", "Try is not supported"),
+        ("y = [1, 2]", "List is not supported"),
+        ("y = {1: 2}", "Dict is not supported"),
+        ("y = [k for k in range(3)]", "ListComp is not supported"),
+        ("with x:\n  pass", "With is not supported"),
+        ("import os", "Import is not supported"),
+        ("global q", "Global is not supported"),
+        ("yield 1", "Yield is not supported"),
+        ("y = lambda: 1", "Lambda is not supported"),
+        ("f'{x}'", "JoinedStr is not supported"),
+        ("raise ValueError(x)", "Raise is not supported"),
+        ("def g():\n  return 1", "FunctionDef is not supported"),
+        ("while True:\n  break\n else:\n  x[0] = 1", "while ... else"),
+        ("for k in range(2):\n  pass\n else:\n  x[0] = 1", "for ... else"),
+        ("for v in x:\n  pass", "a loop goes over a range or a tuple"),
+        ("x.append(1)", "no method append"),
+        ("x[0] = np.sum(x)", "np.sum cannot be called in a kernel"),
+        ("x[0] = math.nothing(1)", "no function math.nothing"),
+        ("x[0] = x @ x", "@ is no operator"),
+        ("x[0] = 1 in (1, 2)", "In is no comparison"),
+        ("y = x + 1", "operators combine two numbers, not an array and int64"),
+        ("y = (1, 2) < (3, 4)", "not a tuple and a tuple"),
+        ("x[:] = 1", "one element is assigned at a time; x has 1 dimension"),
+        ("x[0, 0] = 1", "one element is assigned at a time; x has 1 dimension"),
+        ("TABLE[0] = 1", "TABLE is constant"),
+        ("a, b = 1, 2, 3", "no tuple of 2 values"),
+        ("s = cuda.shared.array(x.size, float32)", "x.size must be a constant"),
+        ("x.shape[0] = 1", "only the elements of an array"),
+    ],
+)
+def test_what_is_not_supported_is_named_with_its_line(body, words):
+    source = f"def kernel(x):\n pass\n {body}"
+    with pytest.raises(NotImplementedError) as caught:
+        kernel_from(source, TABLE=np.zeros(3))[1, 4](np.zeros(4))
+    text = str(caught.value)
+    assert text.startswith("kernel, line 3: ")
+    assert words in text
+    assert text.endswith(source.splitlines()[2].strip())
+
+
+def test_recursion_is_refused_with_a_reason():
+    names = {}
+    source = "def down(n):\n if n < 1:\n  return 0\n return down(n - 1)"
+    function = function_from(source)
+    names["down"] = cuda.jit(device=True)(function)
+    function.__globals__.update(names)
+    with pytest.raises(NotImplementedError, match="down calls itself: a thread has no stack"):
+        kernel_from("def kernel(x):\n x[0] = down(3)", **names)[1, 1](np.zeros(1))
+
+
+def test_a_kernel_without_source_says_so():
+    space = {"cuda": cuda}
+    exec("def nowhere(x):\n x[0] = 1", space)
+    with pytest.raises(NotImplementedError, match="nowhere has no source: define it in a file or"):
+        cuda.jit(space["nowhere"])[1, 1](np.zeros(1))
+
+
+def test_a_kernel_of_a_notebook_cell_knows_its_lines():
+    shell = InteractiveShell.instance()
+    cell = (
+        "from dlpar.gpu import cuda\nimport numpy as np\n\n"
+        "@cuda.jit\ndef late(x):\n    x[cuda.grid(1)] = 1\n\n"
+        "try:\n    late[1, 9](np.zeros(8))\nexcept IndexError as found:\n    error = found\n"
+    )
+    try:
+        shell.run_cell(cell).raise_error()
+        error = shell.user_ns["error"]
+        assert (error.kernel, error.line, error.source) == ("late", 6, "x[cuda.grid(1)] = 1")
+    finally:
+        InteractiveShell.clear_instance()
+
+
+# Launches
+
+
+def test_globals_are_frozen_at_the_first_launch():
+    names = {"FACTOR": 3, "TABLE": np.array([5])}
+    kernel = kernel_from("def kernel(x):\n x[0] = FACTOR * TABLE[0]", **names)
+    x = np.zeros(1)
+    kernel[1, 1](x)
+    kernel.py_func.__globals__["FACTOR"], names["TABLE"][0] = 100, 100
+    with checks(division=True):  # translated anew
+        kernel[1, 1](x)
+    assert x[0] == 15
+
+
+@pytest.mark.parametrize("group", [1, 10_000])
+def test_an_error_leaves_nothing_behind(group, monkeypatch):
+    monkeypatch.setattr(launching, "GROUP", group)
+    kernel = kernel_from(
+        "def kernel(x, n):\n s = cuda.shared.array(8, int64)\n t = cuda.threadIdx.x\n"
+        " i = cuda.grid(1)\n if i < n:\n  s[t] = x[i]\n  cuda.syncthreads()\n  x[i] = s[7 - t]"
+    )
+    for n in (5, 13, 16, 3, 16):  # only whole blocks meet at the barrier
+        x = np.arange(16)
+        if n % 8:
+            with pytest.raises(DivergentBarrier):
+                kernel[2, 8](x, n)
+        else:
+            kernel[2, 8](x, n)
+            np.testing.assert_array_equal(x, np.arange(16).reshape(2, 8)[:, ::-1].ravel())

@@ -98,7 +98,8 @@ class Expressions:
 
     def _value_Name(self, node):
         if node.id not in self.slots:
-            raise NameError(f"{self.source.name}: {node.id} is not defined")
+            where = f"{self.source.name}, line {self.source.site(node).line}"
+            raise NameError(f"{where}: {node.id} is not defined")
         slot, site, name = self.slots[node.id], self.source.site(node), node.id
 
         def read(m, env):
@@ -123,19 +124,18 @@ class Expressions:
         """Return the closure of `a kind b`, counted and watched as asked."""
         apply, site = BINARY[kind], self.source.site(node)
 
-        def plain(m, env):
-            return apply(a(m, env), b(m, env))
-
+        plain = self.combined(node, apply, a, b)
         if not (self.metered or self.checks.nan or self.checks.division):
             return plain
         divides = self.checks.division and kind in ("Div", "FloorDiv", "Mod")
         metered, nan = self.metered, self.checks.nan
+        plain = self.combined(node, apply, lambda m, pair: pair[0], lambda m, pair: pair[1])
 
         def watched(m, env):
             x, y = a(m, env), b(m, env)
             if divides:
                 _refuse(m, y == 0, DivisionByZero, "division by zero", site)
-            value = apply(x, y)
+            value = plain(m, (x, y))
             if nan and value.dtype.kind == "f":
                 _refuse(m, np.isnan(value), NotANumber, "the result is not a number", site)
             if metered and value.dtype.kind in "fc":
@@ -143,6 +143,21 @@ class Expressions:
             return value
 
         return watched
+
+    def combined(self, node, apply, a, b):
+        """Return the closure of `apply` on two numbers; what is no number has no operators."""
+
+        def combine(m, env):
+            x, y = a(m, env), b(m, env)
+            try:
+                return apply(x, y)
+            except (AttributeError, TypeError):
+                kinds = " and ".join(_kind(v) for v in (x, y))
+                raise self.source.unsupported(
+                    node, f"operators combine two numbers, not {kinds}"
+                ) from None
+
+        return combine
 
     def _value_UnaryOp(self, node):
         operand, apply = self.value(node.operand), UNARY[type(node.op).__name__]
@@ -158,8 +173,7 @@ class Expressions:
         if strange := set(kinds) - set(BINARY):
             raise self.source.unsupported(node, f"{min(strange)} is no comparison of numbers")
         if len(kinds) == 1:
-            apply, (a, b) = BINARY[kinds[0]], terms
-            return lambda m, env: apply(a(m, env), b(m, env))
+            return self.combined(node, BINARY[kinds[0]], *terms)
 
         def chain(m, env):
             left = terms[0](m, env)
@@ -461,6 +475,13 @@ def _narrow(m, saved, where):
     if saved is None and mask.all():
         m.active = None
     return True
+
+
+def _kind(value):
+    """Return what a value of a kernel is, in a word."""
+    if isinstance(value, View):
+        return "an array"
+    return str(value.dtype) if hasattr(value, "dtype") else f"a {type(value).__name__}"
 
 
 def _refuse(m, bad, error, message, site):

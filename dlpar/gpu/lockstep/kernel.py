@@ -56,6 +56,8 @@ class Kernel:
         if math.prod(block) > MAX_THREADS:
             raise ValueError(f"block {block} has {math.prod(block)} threads; {MAX_THREADS} at most")
         shared = rest[1] if len(rest) == 2 else 0
+        if not isinstance(shared, int | np.integer):
+            raise TypeError(f"a whole number of bytes of shared memory, not {shared!r}")
         if not 0 <= shared <= 227 * 1024:
             raise ValueError(f"{shared} bytes of dynamic shared memory: 0 to 232448 are possible")
         return Launch(self, grid, block, int(shared))
@@ -184,8 +186,12 @@ def bind(source, args, races):
     for name, arg in zip(source.parameters, args, strict=True):
         value = argument(name, arg)
         values.append(value)
-        if isinstance(value, View):
-            arrays.append((source.changes(name, value.ndim), value, memory_of(arg)))
+        for view, memory in views_in(value, arg):
+            deep = view.ndim if view is value else math.inf
+            changes = source.changes(name, deep)
+            if changes and not memory.flags.writeable:
+                raise ValueError(f"{name} is read-only, but {source.name} writes to it")
+            arrays.append((changes, view, memory))
     if races:
         targets = [memory for changes, _, memory in arrays if changes]
         watch(
@@ -196,6 +202,15 @@ def bind(source, args, races):
             ]
         )
     return values
+
+
+def views_in(value, arg):
+    """Yield (view, memory) for each array in an argument."""
+    if isinstance(value, View):
+        yield value, memory_of(arg)
+    elif isinstance(value, tuple):
+        for inner, given in zip(value, arg, strict=True):
+            yield from views_in(inner, given)
 
 
 def watch(arrays):
@@ -236,13 +251,16 @@ def argument(name, arg):
     if isinstance(arg, DeviceArray):
         return view_of(arg.lockstep_memory, name)
     if isinstance(arg, np.ndarray):
-        if not arg.flags.writeable:
-            arg = arg.copy()
         if arg.dtype.kind not in "biufc" and arg.dtype.names is None:
             raise TypeError(f"{name} has dtype {arg.dtype}: arrays of numbers can be passed")
+        if not arg.dtype.isnative or (arg.dtype.kind == "f" and arg.dtype.itemsize > 8):
+            raise TypeError(f"{name} has dtype {arg.dtype}: no GPU has such numbers")
         return view_of(arg, name)
     if isinstance(arg, bool | int | float | complex | np.number | np.bool_):
-        return constant(arg)
+        try:
+            return constant(arg)
+        except OverflowError:
+            raise ValueError(f"{name} is {arg}: no integer of 64 bits") from None
     if isinstance(arg, tuple):
         return tuple(argument(f"{name}[{i}]", item) for i, item in enumerate(arg))
     raise TypeError(f"{name} is {type(arg).__name__}: a kernel takes arrays, numbers and tuples")

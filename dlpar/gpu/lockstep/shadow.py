@@ -127,8 +127,8 @@ class Accessors:
             mark += np.where(late, np.maximum(spread, level(m, who, ids)), 0)
         self.mark[at], self.entered = mark, time
         if self.lanes is not None:
-            kept = () if late is None else at[late]
-            old = self.lanes[kept] if len(kept) else 0
+            kept = at[:0] if late is None else at[late]
+            old = self.lanes[kept]
             self.lanes[at] = 0
             self.lanes[kept] = old
             self.lanes[at, ids % WARP] = time

@@ -7,6 +7,8 @@ import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 MISSING = object()
 
 
@@ -36,12 +38,12 @@ class Source:
         self.first = max(first, 1)
         text = textwrap.dedent("".join(lines))
         self.lines = text.splitlines()
+        self._sites, self._frozen = {}, {}
         self.tree = self._function_in(text)
         a = self.tree.args
         if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
             raise self.unsupported(self.tree, "a kernel takes plain arguments, without defaults")
         self.parameters = [arg.arg for arg in a.args]
-        self._sites = {}
 
     def _function_in(self, text):
         """Return the function's `def`: a lambda becomes one that returns its value."""
@@ -73,7 +75,15 @@ class Source:
         return NotImplementedError(f"{self.name}, line {site.line}: {what}\n    {site.text}")
 
     def outer(self, name):
-        """Return what `name` means outside the function, or MISSING."""
+        """Return what `name` means outside the function, or MISSING; frozen once asked for."""
+        if name not in self._frozen:
+            value = self._outer(name)
+            if value is MISSING:
+                return MISSING
+            self._frozen[name] = value.copy() if isinstance(value, np.ndarray) else value
+        return self._frozen[name]
+
+    def _outer(self, name):
         code = self.function.__code__
         if name in code.co_freevars:
             cell = self.function.__closure__[code.co_freevars.index(name)]

@@ -155,9 +155,7 @@ class Statements(Expressions):
 
             def unpack(m, env, value):
                 if not isinstance(value, tuple) or len(value) != len(stores):
-                    raise self.source.unsupported(
-                        node, f"cannot unpack {value!r} into {len(stores)}"
-                    )
+                    raise self.source.unsupported(node, f"this is no tuple of {len(stores)} values")
                 for store, item in zip(stores, value, strict=True):
                     store(m, env, item)
 
@@ -398,9 +396,14 @@ def _parted(loop):
 def _array(translator, node, view):
     if not isinstance(view, View):
         raise translator.source.unsupported(node, "only the elements of an array can be assigned")
+    if view.store.space == "constant":
+        raise translator.source.unsupported(node, f"{view.store.name} is constant")
     return view
 
 
 def _whole(translator, node, view, at):
     if len(at) != view.ndim or any(isinstance(i, slice) for i in at):
-        raise translator.source.unsupported(node, "assign one element at a time")
+        dimensions = f"{view.store.name} has {view.ndim} dimension{'s' * (view.ndim != 1)}"
+        raise translator.source.unsupported(
+            node, f"one element is assigned at a time; {dimensions}"
+        )

@@ -236,7 +236,7 @@ def select(mask, a, b):
         return tuple(select(mask, x, y) for x, y in zip(a, b, strict=True))
     if a is b:
         return a
-    if not (hasattr(a, "dtype") and hasattr(b, "dtype")):
+    if not all(isinstance(x, np.ndarray | np.generic) for x in (a, b)):
         raise TypeError(f"lanes hold {a!r} and {b!r}: a variable has one type in all lanes")
     if a.dtype != b.dtype:
         both = unified(a.dtype, b.dtype)
