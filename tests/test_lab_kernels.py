@@ -13,6 +13,8 @@ from dlpar.labs import CheckFailure, Task, same
 from dlpar.labs import kernels as kernels_module
 from dlpar.labs.checking import SKELETON, examine, local
 from dlpar.labs.child import verdict_on
+from dlpar.labs.folders import lab_folder
+from dlpar.labs.grading import assignment, grade
 from dlpar.labs.kernels import COUNTERS, cells_of_notebook, kernels_of
 from dlpar.labs.learner import _seen_by_checks
 from dlpar.labs.sandbox import Sandbox, StandIn
@@ -224,3 +226,18 @@ def test_a_kernel_that_keeps_the_translator_busy_is_ended():
         verdict = examine(TASK, check_scale, there, np.random.default_rng(0))
         there.end()
     assert not verdict.passed
+
+
+@in_sandbox
+def test_a_graded_lab_gives_full_marks_to_honest_kernels_and_none_to_forged_counts():
+    path = lab_folder(2) / "lab.md"
+    honest = path.read_text(encoding="utf-8")
+    wasteful = honest.replace("v = x[i]\n", "v = x[i] + 0 * x[i]\n")
+    assert wasteful.count("0 * x[i]") == 1
+    forged = "import dlpar.labs.kernels as k\nclass Quiet:\n    k.launch = lambda *_: {}\n"
+    forging = f"```{{code-cell}}\n{forged}```\n\n{wasteful}\n```{{code-cell}}\n{forged}```\n"
+    lab = assignment(2, seed=7)
+    grades = [grade(lab, path, text.encode()) for text in (honest, forging)]
+    assert grades[0]["points"] == grades[0]["of"]
+    assert "global load requests, par is" in grades[1]["tasks"]["leaky"]["reason"]
+    assert grades[1]["tasks"]["leaky"]["points"] == 0
