@@ -374,6 +374,11 @@ def test_fma_rounds_once(dtype):
     a, b = (dtype(1) + dtype(2.0**-bits) * rng.integers(0, 99, 300).astype(dtype) for _ in "ab")
     c = -(a * b) + dtype(2.0 ** (-bits - 2)) * rng.integers(-9, 9, 300).astype(dtype)
     c[:100] = dtype(2.0**-12) * rng.normal(size=100).astype(dtype)
+    # Next to a tie: what a first rounding to float64 drops decides where the second one goes.
+    k = -(-(bits + 1) // 2)  # (1 + 2**-k)**2 ends with 2**-2k, at or below half a unit
+    tie = 2.0 ** -(bits + 1) - 2.0 ** (-2 * k)
+    a[-2:] = b[-2:] = dtype(1 + 2.0**-k)
+    c[-2:] = dtype(tie) + dtype(2.0**-100), dtype(tie) - dtype(2.0**-100)
     got = fused(a, b, c, np.dtype(dtype))
     assert got.dtype == dtype
     assert [nearest(exact(*abc), dtype) for abc in zip(a, b, c, strict=True)] == got.tolist()
