@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlpar.gpu.counts import Counts, Line
-from dlpar.gpu.patterns import SECTOR, Lanes, count_conflicts, count_distinct, count_turns, ordered
+from dlpar.gpu.patterns import SECTOR, Lanes, count_conflicts, count_distinct, count_turns
 
 MASKS = 64  # masks whose lanes are remembered
 
@@ -138,7 +138,8 @@ class Meter:
         if isinstance(at, int):
             yield (at * itemsize + origin) // SECTOR
             return
-        for row in ordered((lanes.rows(m, at) * itemsize + origin) // SECTOR):
+        rows = (lanes.rows(m, at) * itemsize + origin) // SECTOR
+        for row in np.sort(rows, axis=1):
             yield from dict.fromkeys(row.tolist())
 
     def origin(self, store):

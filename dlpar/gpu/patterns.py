@@ -49,14 +49,9 @@ class Lanes:
         return np.where(self.mask, rows, np.take_along_axis(rows, self.first, axis=1))
 
 
-def ordered(rows):
-    """Return `rows` with each row in ascending order."""
-    return np.sort(rows, axis=1) if (rows[:, 1:] < rows[:, :-1]).any() else rows
-
-
 def count_distinct(rows):
     """Return how many different values the rows hold, each row for itself, summed over the rows."""
-    rows = ordered(rows)
+    rows = np.sort(rows, axis=1)
     return len(rows) + int(np.count_nonzero(rows[:, 1:] != rows[:, :-1]))
 
 
@@ -77,7 +72,7 @@ def count_conflicts(rows, itemsize, mask):
         words = words * itemsize // BANK
     if per_pass < WARP and mask is not None:
         words = words[mask.reshape(-1, per_pass).any(axis=1)]
-    words = ordered(words)
+    words = np.sort(words, axis=1)
     new = words[:, 1:] != words[:, :-1]
     if not new.any():
         return 0  # every lane reads one word
@@ -96,10 +91,10 @@ def count_turns(rows, mask):
     """
     if mask is not None:
         rows = np.where(mask, rows, -1 - np.arange(WARP))  # each idle lane an element of its own
-    rows = ordered(rows)
-    place = np.arange(WARP)
-    begins = np.concatenate(
-        (np.ones((len(rows), 1), bool), rows[:, 1:] != rows[:, :-1]), axis=1
-    )  # of a run of equal elements
-    run = place - np.maximum.accumulate(np.where(begins, place, 0), axis=1)
-    return int(run.max(axis=1).sum())
+    rows = np.sort(rows, axis=1)
+    begins = np.ones(rows.shape, bool)  # of a run of equal elements: never across two rows
+    begins[:, 1:] = rows[:, 1:] != rows[:, :-1]
+    runs = np.flatnonzero(begins)
+    lengths = np.diff(runs, append=rows.size)
+    first = np.searchsorted(runs, np.arange(0, rows.size, WARP))  # run of each row
+    return int(np.maximum.reduceat(lengths, first).sum()) - len(rows)
