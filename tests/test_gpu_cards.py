@@ -37,8 +37,9 @@ def test_a_card_shows_its_sheet_as_quoted_with_its_source(card):
         (V100, 128, 16, 33 * 1024, 2, "shared memory"),
         (T4, 256, 32, 0, 4, "warps"),
         (T4, 32, 32, 0, 16, "blocks"),
-        (A100, 128, 32, 48 * 1024, 3, "shared memory"),  # 49 KiB each, with the system's share
-        (H100, 128, 32, 48 * 1024, 4, "shared memory"),
+        (V100, 96, 37, 0, 16, "registers"),  # 48 warps, not 65,536 / 1280 = 51
+        (A100, 128, 32, 41 * 1024, 3, "shared memory"),  # 42 KiB each, with the system's share
+        (H100, 128, 32, 57 * 1024, 3, "shared memory"),
         (A100, 1000, 32, 0, 2, "warps"),
     ],
 )

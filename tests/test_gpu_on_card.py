@@ -79,15 +79,16 @@ def test_on_a_gpu_the_machine_counts_on_copies_and_the_card_runs_and_is_timed(mo
 
 def test_the_card_s_time_leaves_the_arguments_as_they_are():
     @cuda.jit
-    def fill(x):
-        x[cuda.grid(1)] += float32(1)
+    def fill(x, size):
+        if cuda.grid(1) == 0:
+            x[x.size - size[0]] += float32(1)  # out of range unless `size` was copied, too
 
-    x, y = np.zeros(64, np.float32), cuda.to_device(np.zeros(64, np.float32))
-    for arg in (x, y):
-        found = card_time(fill[2, 32], (arg,), cuda)
+    size = cuda.to_device(np.array([64]))
+    for x in (np.zeros(64, np.float32), cuda.to_device(np.zeros(64, np.float32))):
+        found = card_time(fill[2, 32], (x, size), cuda)
         assert found.repeats == 15
         assert found.median > 0
-        assert not on_host(arg).any()
+        assert not on_host(x).any()
 
 
 def test_what_is_no_launch_is_refused():
