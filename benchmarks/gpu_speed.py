@@ -60,9 +60,8 @@ def take_numbas_names():
     from dlpar import gpu
 
     gpu.cuda = cuda
-    for name in list(vars(gpu)):
-        if isinstance(getattr(gpu, name), type(gpu.float32)) and hasattr(types, name):
-            setattr(gpu, name, getattr(types, name))
+    for name in set(gpu.__all__) & set(dir(types)):
+        setattr(gpu, name, getattr(types, name))
 
 
 def simulate(file):
