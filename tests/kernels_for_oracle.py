@@ -150,12 +150,13 @@ def transpose(a, b):
 
 
 TILE = 4
+PADDED = TILE + 1  # Numba takes no sum for a shape
 
 
 @case((2, 2), (TILE, TILE), lambda rng, t: (whole(rng, (5, 7), t), np.zeros((7, 5), t)), "float32")
 @cuda.jit
 def transpose_tiled(a, b):
-    tile = cuda.shared.array((TILE, TILE + 1), float32)
+    tile = cuda.shared.array((TILE, PADDED), float32)
     tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
     x, y = cuda.blockIdx.x * TILE + tx, cuda.blockIdx.y * TILE + ty
     if y < a.shape[0] and x < a.shape[1]:
@@ -389,9 +390,9 @@ def histogram_in_shared(x, counts):
 def votes_of_blocks(x, out):
     i, b = cuda.grid(1), cuda.blockIdx.x
     positive = i < x.size and x[i] > 0
-    count = cuda.syncthreads_count(positive)
-    every = cuda.syncthreads_and(i < x.size)
-    some = cuda.syncthreads_or(positive)
+    count = cuda.syncthreads_count(int(positive))
+    every = cuda.syncthreads_and(int(i < x.size))
+    some = cuda.syncthreads_or(int(positive))
     if cuda.threadIdx.x == 0:
         out[b, 0] = count
         out[b, 1] = every != 0

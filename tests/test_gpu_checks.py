@@ -372,7 +372,7 @@ def a_barrier_after_a_break(x, y):
 def a_count_in_divergent_code(x, y):
     t = cuda.threadIdx.x
     if t != 63:
-        y[t] = cuda.syncthreads_count(x[t] == 0)  # here
+        y[t] = cuda.syncthreads_count(int(x[t] == 0))  # here
 
 
 @fault(DivergentBarrier, "such as thread 3, never come here", block=(8, 8), at=(0, (0, 0, 0)))

@@ -374,7 +374,7 @@ def many_read_then_one_writes(x, y):
 
 @fine(lambda x: [(of_blocks(x) > 90).sum(axis=1).max()], block=64)
 def a_barrier_that_counts(x, y):
-    n = cuda.syncthreads_count(x[cuda.grid(1)] > 90)
+    n = cuda.syncthreads_count(int(x[cuda.grid(1)] > 90))
     if cuda.threadIdx.x == 0:
         cuda.atomic.max(y, 0, n)
 

@@ -584,6 +584,47 @@ def test_what_is_not_supported_is_named_with_its_line():
             kernel[1, 1](np.zeros(1))
 
 
+TILE = 4
+
+
+def test_a_shape_is_what_numba_takes_for_one():
+    @cuda.jit
+    def named(x):
+        n = TILE
+        s = cuda.shared.array((n, 2 * 3), dtype=float32)
+        s[cuda.threadIdx.x, 5] = 1
+        x[cuda.threadIdx.x] = s.size + s[cuda.threadIdx.x, 5]
+
+    @cuda.jit
+    def a_sum(x):
+        s = cuda.shared.array((TILE, TILE + 1), float32)
+        s[0, 0] = x[0]
+
+    @cuda.jit
+    def changing(x):
+        n = 4
+        s = cuda.local.array(n, float32)
+        n = 5
+        x[0] = s.size + n
+
+    x = np.zeros(TILE)
+    named[1, TILE](x)
+    assert (x == 25).all()
+    with pytest.raises(NotImplementedError, match=r"no TILE \+ 1 here: give it a name outside"):
+        a_sum[1, 1](x)
+    with pytest.raises(NotImplementedError, match="n must be a constant"):
+        changing[1, 1](x)
+
+
+def test_a_barrier_that_counts_takes_integers_as_numba_does():
+    @cuda.jit
+    def count(x):
+        x[cuda.threadIdx.x] = cuda.syncthreads_count(cuda.threadIdx.x > 1)
+
+    with pytest.raises(TypeError, match=r"syncthreads_count takes an integer in Numba, not a bool"):
+        count[1, 4](np.zeros(4))
+
+
 # Folding, mapping, random numbers
 
 

@@ -10,8 +10,12 @@ from dlpar.gpu.lockstep.types import truth
 
 def _voted(name, combine):
     def lower(m, site, predicate):
+        if predicate.dtype.kind not in "iu":
+            where = f"{site.kernel}, line {site.line}: cuda.{name}"
+            kind = predicate.dtype
+            raise TypeError(f"{where} takes an integer in Numba, not a {kind}: say int(...)")
         m.barrier(site)
-        yes = m.by_block(truth(np.asarray(predicate)[()])) & m.by_block(m.running())
+        yes = m.by_block(truth(predicate)) & m.by_block(m.running())
         there = m.by_block(m.running())
         return np.repeat(combine(yes, there).astype(np.int32), m.threads)
 

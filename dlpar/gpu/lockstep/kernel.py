@@ -9,11 +9,11 @@ import numpy as np
 from dlpar.gpu.lockstep.arrays import DeviceArray
 from dlpar.gpu.lockstep.checks import current
 from dlpar.gpu.lockstep.fences import Fences
+from dlpar.gpu.lockstep.function import Function
 from dlpar.gpu.lockstep.machine import Machine, id_step
 from dlpar.gpu.lockstep.memory import Store, View, contiguous_strides, view_of
 from dlpar.gpu.lockstep.shadow import Shadow
 from dlpar.gpu.lockstep.source import Source
-from dlpar.gpu.lockstep.statements import Function
 from dlpar.gpu.lockstep.types import constant
 
 GROUP = 16_384  # lanes that run together: their vectors stay in a core's cache
