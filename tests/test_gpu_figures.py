@@ -12,15 +12,16 @@ from dlpar.figures import (
     Roof,
     bandwidth_ladder,
     divergence_strip,
+    magnitudes,
     number_line,
     roofline,
     thread_memory,
 )
-from dlpar.figures.number_line import BF16, FORMATS, FP8_E4M3, FP8_E5M2, FP16, FP32
 from dlpar.figures.roofline import attainable
 from dlpar.gpu import cuda, float32, profile
 from dlpar.gpu.cards import CARDS, H100, T4, V100
 from dlpar.gpu.trace import trace
+from dlpar.nn.formats import BF16, FORMATS, FP8_E4M3, FP8_E5M2, FP16, FP32
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "</text><script>alert(1)</script>\"'&\x00"
@@ -59,6 +60,7 @@ def loads(stride, threads=32, size=None):
 
 RUNGS = [("shared memory", 13e12, "sheet A"), ("DRAM", 900e9, "sheet B"), ("PCIe 3", 16e9, "C")]
 POINTS = {"axpy": 1 / 6, "tiled": (10.0, 3e12)}
+GRADIENTS = {"raw": np.array([1e-9, -1e-7, 0, 1e-3]), "scaled": np.array([1e-3, 7e4])}
 ALL = {
     "thread_memory": lambda: thread_memory(*loads(1)),
     "strided": lambda: thread_memory(*loads(1), *loads(9), *loads(2, 16)),
@@ -69,6 +71,7 @@ ALL = {
         [(card.name, card.bandwidth, card.source) for card in CARDS]
     ),
     "number_line": number_line,
+    "magnitudes": lambda: magnitudes(GRADIENTS, FP16),
 }
 each = pytest.mark.parametrize("draw", ALL.values(), ids=ALL)
 
@@ -292,3 +295,19 @@ def test_each_number_has_a_tick_where_they_can_be_told_apart(tmp_path):
     assert len(by_class(root, "normal")) == 2
     with pytest.raises(ValueError, match="upto"):
         number_line(FORMATS, upto=0)
+
+
+def test_magnitudes_shade_what_becomes_zero_and_count_each_power_of_two(tmp_path):
+    figure = magnitudes({"g": np.array([2.0**-26, 2.0**-24, 1.5 * 2.0**-24, 0.0, -1.0])}, FP16)
+    root = parsed(figure, tmp_path)
+    bars = by_class(root, "bar")
+    said = ["".join(bar.itertext()) for bar in bars]
+    assert said == ["2^-26 to 2^-25: 1", "2^-24 to 2^-23: 2", "2^0 to 2^1: 1"]
+    nothing = by_class(root, "zone")[0]
+    edge = float(nothing.get("x")) + float(nothing.get("width"))  # 2^-25, half of the smallest
+    assert float(bars[0].get("x")) + float(bars[0].get("width")) < edge + 0.01
+    assert float(bars[1].get("x")) > edge
+    assert "25% become 0" in figure.alt
+    for bad in ({}, {"g": np.zeros(3)}, {"g": np.array([np.inf])}):
+        with pytest.raises(ValueError, match="finite numbers"):
+            magnitudes(bad, FP16)

@@ -7,6 +7,7 @@ from dlpar.figures.cost_plot import cost_plot
 from dlpar.figures.divergence_strip import divergence_strip
 from dlpar.figures.figure import Figure
 from dlpar.figures.frames import Frame, Move, frames_of
+from dlpar.figures.magnitudes import magnitudes
 from dlpar.figures.number_line import number_line
 from dlpar.figures.paths import paths
 from dlpar.figures.roofline import Roof, roofline
@@ -26,6 +27,7 @@ __all__ = [
     "cost_plot",
     "divergence_strip",
     "frames_of",
+    "magnitudes",
     "number_line",
     "paths",
     "roofline",

@@ -1,67 +1,14 @@
 """The number line of floating-point formats: how far they reach, and how far apart they stand."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from dlpar.figures.axes import Axes, tick_text
 from dlpar.figures.figure import HEAD, Figure, Panel, header
 from dlpar.figures.svg import LINE, hue, line, num, rect, tag, text, title
+from dlpar.nn.formats import FORMATS
 
 _WIDTH, _LEFT, _ROW = 560.0, 84.0, 34.0
 _DENSE = 260  # numbers above which ticks would touch
-
-
-class Format(NamedTuple):
-    """A binary floating-point format. `largest` is its largest finite number."""
-
-    name: str
-    exponent_bits: int
-    mantissa_bits: int
-    largest: float
-
-    @property
-    def bias(self):
-        """What is subtracted from a stored exponent."""
-        return 2 ** (self.exponent_bits - 1) - 1
-
-    @property
-    def smallest_normal(self):
-        """The smallest positive number with full precision."""
-        return 2.0 ** (1 - self.bias)
-
-    @property
-    def smallest(self):
-        """The smallest positive number."""
-        return 2.0 ** (1 - self.bias - self.mantissa_bits)
-
-    @property
-    def epsilon(self):
-        """The gap between 1 and the next number."""
-        return 2.0**-self.mantissa_bits
-
-    def count(self, upto):
-        """Return how many of its numbers lie in (0, upto]."""
-        upto = min(upto, self.largest)
-        power = max(int(np.frexp(upto)[1]) - 1, 1 - self.bias)  # upto < 2**(power + 1)
-        whole = (power - (1 - self.bias)) * 2**self.mantissa_bits
-        gap = 2.0 ** (power - self.mantissa_bits)
-        return whole + int(upto // gap)
-
-    def numbers(self, upto):
-        """Return its numbers in [0, upto], ascending."""
-        k = np.arange(1 + self.count(upto))
-        per = 2**self.mantissa_bits
-        octave = np.maximum(k // per - 1, 0)  # 0 holds the subnormal numbers, too
-        return (k - octave * per) * self.smallest * 2.0**octave
-
-
-FP32 = Format("fp32", 8, 23, float(np.finfo(np.float32).max))
-FP16 = Format("fp16", 5, 10, 65504.0)
-BF16 = Format("bf16", 8, 7, (2 - 2.0**-7) * 2.0**127)
-FP8_E4M3 = Format("fp8 e4m3", 4, 3, 448.0)  # no infinities: the last exponent holds numbers
-FP8_E5M2 = Format("fp8 e5m2", 5, 2, 57344.0)
-FORMATS = (FP32, BF16, FP16, FP8_E5M2, FP8_E4M3)
 
 
 def number_line(formats=FORMATS, upto=4.0):
