@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 
+from dlpar.gpu.lockstep import cuda
 from dlpar.gpu.lockstep.functions import TABLE
 from dlpar.gpu.lockstep.types import BINARY, UNARY, constant, dtype_of, select
 
@@ -229,3 +230,27 @@ def test_operators_have_numbas_values(a, b):
         eps = np.finfo(got[kind].dtype).eps if got[kind].dtype.kind == "f" else 0
         tolerance = 4 * eps if kind == "Pow" else 0
         np.testing.assert_allclose(got[kind], want[kind], rtol=tolerance, err_msg=kind)
+
+
+def test_a_variable_of_two_types_keeps_that_of_its_own_branch_here():
+    # Numba gives it float64 from the beginning; where lanes part, so does the machine.
+    def halves(x, wide):
+        y = x
+        if wide:
+            y = 0.1
+        return y * y
+
+    device = cuda.jit(device=True)(halves)
+
+    @cuda.jit
+    def kernel(x, wide, out):
+        i = cuda.grid(1)
+        out[i] = device(x[0], wide[i])
+
+    x = np.full(1, 0.1, np.float32)
+    numbas = numba.njit(halves)(x[0], False)
+    one_way, both_ways = np.zeros(2), np.zeros(2)
+    kernel[1, 2](x, np.array([False, False]), one_way)
+    kernel[1, 2](x, np.array([False, True]), both_ways)
+    assert numbas == float(x[0]) ** 2 == both_ways[0]
+    assert one_way[0] == float(x[0] * x[0]) != float(numbas)
