@@ -509,6 +509,13 @@ def dynamic_memory_that_nobody_wrote(x, y):
     x[cuda.threadIdx.x] = s[0]  # here
 
 
+@fault(Uninitialized, "found[0] (shared)", at=(0, 5))
+def an_atomic_on_memory_that_nobody_wrote(x, y):
+    found = cuda.shared.array(1, int64)
+    if cuda.threadIdx.x >= 5:
+        cuda.atomic.add(found, 0, 1)  # here
+
+
 # Masks of warps
 
 

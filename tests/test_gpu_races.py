@@ -10,13 +10,23 @@ from dlpar.gpu.lockstep import kernel as launching
 from dlpar.gpu.lockstep.errors import Race
 
 BLOCKS, THREADS = 2, 40  # a whole warp and a part of one
-BUSY = (0, 1, 2, 33)  # the threads of a block that touch memory
+BUSY = [(0, 0), (0, 1), (0, 33), (0, 34), (1, 0), (1, 33)]  # (block, thread) that touch memory
+NEAR = [(0, 0), (0, 1), (0, 2), (0, 33), (1, 0)]
 SIZE = 2
+DOES = {  # the accesses of a statement, one after the other
+    "read": ["read"], "write": ["write"], "atomic": ["atomic"],
+    "update": ["read", "write", "read", "write"],
+    "all read": ["read"], "all write": ["write"], "all add": ["atomic"],
+}  # fmt: skip
 
 CODE = {
     "read": "if plan[{k}, i] >= 0: x += {a}[plan[{k}, i]]",
     "write": "if plan[{k}, i] >= 0: {a}[plan[{k}, i]] = value[{k}, i]",
     "atomic": "if plan[{k}, i] >= 0: cuda.atomic.add({a}, plan[{k}, i], 1)",
+    "update": "if plan[{k}, i] >= 0: e = plan[{k}, i]; {a}[e] *= 0; {a}[e] *= 0",
+    "all read": "x += {a}[1]",
+    "all write": "{a}[1] = 1",
+    "all add": "cuda.atomic.add({a}, 1, 1)",
     "barrier": "cuda.syncthreads()",
     "barrier of a block": "if b == {which}: cuda.syncthreads()",
     "syncwarp": "cuda.syncwarp()",
@@ -27,21 +37,24 @@ CODE = {
 
 
 @st.composite
-def statements(draw, kinds):
+def statements(draw, kinds, threads):
     kind = draw(st.sampled_from(kinds))
-    if kind in ("read", "write", "atomic"):
-        threads = st.tuples(st.integers(0, BLOCKS - 1), st.sampled_from(BUSY))
+    if kind.startswith("all"):
+        everybody = [(b, t) for b in range(BLOCKS) for t in range(THREADS)]
+        return kind, draw(st.sampled_from(["shared", "global"])), dict.fromkeys(everybody, (1, 1))
+    if kind in DOES:
         touch = st.tuples(st.integers(0, SIZE - 1), st.integers(1, 2))
-        who = draw(st.dictionaries(threads, touch, min_size=1, max_size=3))
+        who = draw(st.dictionaries(st.sampled_from(threads), touch, min_size=1, max_size=3))
         return kind, draw(st.sampled_from(["shared", "global"])), who
     if kind == "syncwarp of lanes":
         return kind, draw(st.sampled_from([0b11, 0b110, 0b101, 0b111, 0b1, 0xFFFFFFFF])), None
     return kind, draw(st.integers(0, 1)), None
 
 
-def programs(*more):
-    common = ["read", "read", "read", "write", "atomic", "barrier", "barrier of a block"]
-    return st.lists(statements([*common, *more]), min_size=2, max_size=12)
+def programs(*more, threads=BUSY):
+    common = ["read", "read", "read", "write", "write", "atomic", "update"]
+    common += ["all read", "all write", "all add", "barrier", "barrier", "barrier of a block"]
+    return st.lists(statements([*common, *more], threads), min_size=2, max_size=12)
 
 
 def kernel_of(program):
@@ -77,15 +90,17 @@ def first_race(program):
         past.update({thread: set(known) for thread in threads})
 
     for k, (kind, which, who) in enumerate(program):
-        for thread in sorted(who or ()):
-            element, value = who[thread]
-            place = (which, element, thread[0] if which == "shared" else None)
-            for number, (other, there, did, wrote) in enumerate(done):
-                apart = there == place and other != thread and number not in past[thread]
-                if apart and (kind != did or (kind == "write" and wrote != value)):
-                    return k
-            done.append((thread, place, kind, value))
-            past[thread].add(len(done) - 1)
+        for does in DOES.get(kind, ()):
+            for thread in sorted(who):
+                element, value = who[thread]
+                value = 0 if kind == "update" else value
+                place = (which, element, thread[0] if which == "shared" else None)
+                for number, (other, there, did, wrote) in enumerate(done):
+                    apart = there == place and other != thread and number not in past[thread]
+                    if apart and (does != did or (does == "write" and wrote != value)):
+                        return k
+                done.append((thread, place, does, value))
+                past[thread].add(len(done) - 1)
         for b in range(BLOCKS):
             if kind == "barrier" or (kind == "barrier of a block" and which == b):
                 together([(b, t) for t in range(THREADS)])
@@ -117,6 +132,7 @@ def reads(*threads):
 
 
 WRITES = ("write", "shared", {(0, 1): (0, 1)})
+WRITES_0 = ("write", "shared", {(0, 0): (0, 1)})
 
 
 @example([*reads((0, 33), (0, 0), (0, 1)), ("syncwarp", 0, None), WRITES])  # 33 is not forgotten
@@ -127,7 +143,8 @@ def test_a_race_is_seen_where_it_happens_and_nowhere_else(program):
 
 
 @settings(max_examples=3 * settings.default.max_examples)
-@given(programs("syncwarp of lanes", "syncwarp"))
+@example([*reads((0, 2), (0, 0)), ("syncwarp of lanes", 0b11, None), WRITES_0])  # nor is 2
+@given(programs(*["syncwarp of lanes"] * 4, "syncwarp", threads=NEAR))
 def test_lanes_that_a_syncwarp_does_not_name_are_not_ordered_by_it(program):
     assert race_seen(program) == first_race(program)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
-from dlpar.gpu.lockstep.memory import View, touch
+from dlpar.gpu.lockstep.memory import View, must_be_written, touch
 
 UNSIGNED = ("uint32", "uint64")
 INTEGERS = ("int32", "int64", *UNSIGNED)
@@ -49,8 +49,10 @@ def update(m, access, view, index, name, value, wanted, types, compare=None):
     lanes, *_ = m.crowd()
     if store.shadow is not None:
         store.shadow.atomic(m, store, touch(m, store, at), site)
-    at = np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
+    flat, at = at, np.full(len(lanes), at) if isinstance(at, int) else at[lanes]
     if store.written is not None:
+        if name != "exch":  # the others use what they find
+            must_be_written(m, store, flat, site)
         store.written[at] = True
     if m.fences is not None:
         m.fences.atomic(m, site)

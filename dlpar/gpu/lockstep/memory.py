@@ -191,7 +191,7 @@ def load(m, view, at, access):
     store = view.store
     value = store.data.take(at)  # a scalar where `at` is one
     if store.written is not None:
-        _must_be_written(m, store, at, access.site)
+        must_be_written(m, store, at, access.site)
     if store.shadow is not None:
         store.shadow.read(m, store, touch(m, store, at), access.site)
     return value
@@ -234,7 +234,8 @@ def _note_written(store, at):
         store.written = None
 
 
-def _must_be_written(m, store, at, site):
+def must_be_written(m, store, at, site):
+    """Raise Uninitialized if an active lane is at an element that nobody has written."""
     known = store.written.take(at)
     unknown = ~known if m.active is None else ~known & m.active
     if np.any(unknown):
