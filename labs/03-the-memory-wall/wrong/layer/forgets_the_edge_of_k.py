@@ -1,0 +1,27 @@
+"""No zeros where k ends within a tile."""
+
+from dlpar.gpu import cuda, float32
+
+CAUGHT = r"OutOfRange: layer.*x\[0, 40\]"
+TILE = 32
+
+
+@cuda.jit
+def layer(x, w, y):
+    tile_x = cuda.shared.array((TILE, TILE), float32)
+    tile_w = cuda.shared.array((TILE, 33), float32)
+    tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
+    column, row = cuda.grid(2)
+    from_w = cuda.blockIdx.x * TILE + ty
+    b, n, k = y.shape[0], y.shape[1], x.shape[1]
+    total = float32(0)
+    for p in range(0, k, TILE):
+        inside = True
+        tile_x[ty, tx] = x[row, p + tx] if row < b and inside else float32(0)
+        tile_w[ty, tx] = w[from_w, p + tx] if from_w < n and inside else float32(0)
+        cuda.syncthreads()
+        for q in range(TILE):
+            total += tile_x[ty, q] * tile_w[tx, q]
+        cuda.syncthreads()
+    if row < b and column < n:
+        y[row, column] = total

@@ -1,0 +1,14 @@
+"""Divides by a gain that may be none."""
+
+import math
+
+CAUGHT = r"returned -2, but the card never pays"
+
+
+def uses_that_pay(flops, nbytes_in, nbytes_out, host, card, link):
+    moved = nbytes_in + nbytes_out
+    alpha, bandwidth = link
+    at_home = max(flops / host[0], moved / host[1])
+    on_card = alpha + max(flops / card[0], moved / card[1])
+    copies = 2 * alpha + moved / bandwidth
+    return math.floor(copies / (at_home - on_card)) + 1
