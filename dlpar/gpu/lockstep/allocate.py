@@ -1,14 +1,19 @@
 """Memory that a kernel allocates: shared, dynamic shared, local, constant."""
 
 import ast
+import math
 from types import SimpleNamespace
 
 import numpy as np
 
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
-from dlpar.gpu.lockstep.kernel import array_in, shape_of
+from dlpar.gpu.lockstep.kernel import MAX_SHARED, array_in, shape_of
 from dlpar.gpu.lockstep.memory import Store, View, contiguous_strides
 from dlpar.gpu.lockstep.types import dtype_of
+
+# Bytes: of a block without opting in to more; of a thread.
+# Source: CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".
+LARGEST = {"shared": MAX_SHARED, "local": 512 * 1024}
 
 
 def _name_of(node, translator):
@@ -26,6 +31,9 @@ def _allocator(space):
             shape = shape_of(shape)
         except TypeError as error:
             raise translator.source.unsupported(node, str(error)) from None
+        if (nbytes := math.prod(shape) * dtype.itemsize) > LARGEST[space]:
+            said = f"{name} takes {nbytes:,} bytes of {space} memory: {LARGEST[space]:,} at most"
+            raise translator.source.unsupported(node, said)
         site = translator.source.site(node)
         key = translator, id(node)
         if space == "shared" and shape == (0,):
@@ -62,7 +70,10 @@ def _dynamic(m, dtype, name):
 
 
 def _array_like(translator, node, array):
-    return translator.fixed(node, np.ascontiguousarray(array))
+    array = np.ascontiguousarray(array)
+    if array.dtype.kind not in "biufc":
+        raise translator.source.unsupported(node, "constant memory holds arrays of numbers")
+    return translator.fixed(node, array)
 
 
 shared = SimpleNamespace(array=_allocator("shared"))

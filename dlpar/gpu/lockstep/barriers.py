@@ -45,6 +45,8 @@ class _Grid:
 
     def lockstep_sync(self, m, site):
         """Let every thread of the grid wait for every other."""
+        if m.meter is not None:
+            m.meter.barrier(m, site)
         m.grid_barrier(site)
 
 

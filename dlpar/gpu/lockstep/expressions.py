@@ -6,16 +6,49 @@ View of an array, a tuple, a group. In lanes that are not active a vector holds 
 """
 
 import ast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber
+from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber, Uninitialized
+from dlpar.gpu.lockstep.folding import FUNCTIONS, OPERATORS, combined
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.memory import Access, View, load, view_of
 from dlpar.gpu.lockstep.source import MISSING
 from dlpar.gpu.lockstep.types import BINARY, UNARY, constant, select, truth
 
 UNSET = object()  # a variable that no lane has assigned
+
+
+class Partly(NamedTuple):
+    """A variable that only the lanes of `mask` have assigned: the others hold what is not theirs.
+
+    Hardware has whatever its register held: a thread knows no other thread's variables.
+    """
+
+    value: Any
+    mask: Any
+
+    def merged(self, m, value):
+        """Return what the variable is once the active lanes have assigned `value`."""
+        if m.active is None:
+            return value
+        if m.active is self.mask:
+            return Partly(value, self.mask)
+        mask = self.mask | m.active
+        value = value if value is self.value else select(m.active, value, self.value)
+        return value if mask.all() else Partly(value, mask)
+
+    def read(self, m, name, site):
+        """Return the value; raise Uninitialized if an active lane has none."""
+        if m.active is not self.mask:
+            missing = m.running() & ~self.mask
+            if missing.any():
+                message = f"{name} is read, but this thread has not assigned it"
+                raise Uninitialized(message, site, *m.blame(int(np.argmax(missing))))
+        return self.value
+
+
 MODULES = type(ast)
 
 
@@ -56,14 +89,19 @@ class Expressions:
             unknown = any(part is MISSING or isinstance(part, Intrinsic) for part in parts)
             return MISSING if unknown else tuple(parts)
         if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Subscript | ast.Call):
-            return self._folded(node)
+            try:
+                return self._folded(node)
+            except (ZeroDivisionError, OverflowError):  # it is what it is where it runs
+                return MISSING
+            except (ValueError, TypeError, IndexError) as error:
+                raise self.source.unsupported(node, str(error)) from None
         return MISSING
 
     def _folded(self, node):
         """Return the value of a sum of constants, as `TILE + 1`, or of an item of a constant."""
         if isinstance(node, ast.Call):
             what, args = self.static(node.func), [self.static(arg) for arg in node.args]
-            plain = isinstance(what, type | type(len)) and what in (int, float, len, max, min, abs)
+            plain = isinstance(what, type | type(len)) and what in FUNCTIONS
             if not plain or not args or node.keywords:
                 return MISSING
             numbers = all(isinstance(a, int | float | tuple) for a in args)
@@ -73,10 +111,12 @@ class Expressions:
         ]
         if any(part is MISSING for part in parts):
             return MISSING
-        number = isinstance(node, ast.Subscript) and isinstance(parts[0], tuple)
-        if not number and not all(type(part) in (int, float) for part in parts):
+        if isinstance(node, ast.Subscript) and isinstance(parts[0], tuple):
+            return parts[0][parts[1]]
+        if isinstance(node, ast.Subscript) or not all(type(p) in (int, float) for p in parts):
             return MISSING
-        return eval(compile(ast.Expression(_literal(node, parts)), "", "eval"), {}, {})
+        kind = type(node.op).__name__
+        return combined(kind, *parts) if kind in OPERATORS else MISSING
 
     def fixed(self, node, known):
         """Return the closure of what is known: a number, an array, or what only a call uses."""
@@ -87,7 +127,10 @@ class Expressions:
         if isinstance(known, Intrinsic) and known.reads:
             read = known.lower
             return lambda m, env: read(m)
-        known = constant(known)
+        try:
+            known = constant(known)
+        except OverflowError:
+            raise self.source.unsupported(node, "no integer has more than 64 bits") from None
         return lambda m, env: known
 
     # Names, numbers, arithmetic
@@ -106,6 +149,10 @@ class Expressions:
             if value is UNSET:
                 where = f"{site.kernel}, line {site.line}"
                 raise UnboundLocalError(f"{where}: {name} is read before it is assigned")
+            if type(value) is Partly:
+                value = value.read(m, name, site)
+                if not m.partial:  # all lanes that still run have assigned it
+                    env[slot] = value
             return value
 
         return read
@@ -116,7 +163,8 @@ class Expressions:
         if kind == "MatMult":
             raise self.source.unsupported(node, "@ is no operator for one thread")
         if kind == "Pow" and isinstance(node.right, ast.Constant) and node.right.value == 2:
-            return self.arithmetic(node, "Mult", a, a)
+            product = self.arithmetic(node, "Mult", lambda m, x: x, lambda m, x: x)
+            return lambda m, env: product(m, a(m, env))  # which is evaluated once
         return self.arithmetic(node, kind, a, b)
 
     def arithmetic(self, node, kind, a, b):
@@ -377,15 +425,3 @@ def _refuse(m, bad, error, message, site):
     bad = m.spread(bad) & m.running()
     if bad.any():
         raise error(message, site, *m.blame(int(np.argmax(bad))))
-
-
-def _literal(node, parts):
-    """Return `node` with its operands replaced by the constants that they are."""
-    values = iter([ast.Constant(part) for part in parts])
-    copy = type(node)(
-        **{
-            field: next(values) if isinstance(child, ast.expr) else child
-            for field, child in ast.iter_fields(node)
-        }
-    )
-    return ast.fix_missing_locations(ast.copy_location(copy, node))

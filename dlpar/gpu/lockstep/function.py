@@ -1,6 +1,7 @@
 """A function of a kernel, translated: what a launch or another function calls."""
 
 from dlpar.gpu.lockstep.expressions import UNSET
+from dlpar.gpu.lockstep.machine import NOBODY
 from dlpar.gpu.lockstep.statements import Statements
 
 
@@ -17,7 +18,7 @@ class Function:
     """A translated function: call it with a machine and its arguments."""
 
     def __init__(self, source, compile_function, checks, metered):
-        self.name, self.parameters = source.name, source.parameters
+        self.name, self.parameters, self.source = source.name, source.parameters, source
         translator = Statements(source, compile_function, checks, metered)
         self.run = translator.block(source.tree.body) if source.tree.body else None
         self.slots, self.accesses = len(translator.slots), translator.accesses
@@ -34,5 +35,9 @@ class Function:
         if self.run is not None:
             self.run(m, env)
         result = m.frame.result
+        if result is not UNSET and m.active is not NOBODY:
+            raise self.source.unsupported(
+                self.source.tree, "a function returns a value on all its ways, or on none"
+            )
         m.active, m.partial, m.loop, m.frame = saved
         return None if result is UNSET else result

@@ -182,7 +182,9 @@ TABLE |= {
 
 
 def _print(m, site, *values):
-    """Print `values`, one line a lane, in lane order."""
+    """Print `values`, numbers and texts, one line a lane, in lane order."""
+    if not all(isinstance(v, str | np.ndarray | np.generic) for v in values):
+        raise TypeError(f"{site.kernel}, line {site.line}: print takes numbers and texts")
     columns = [v if isinstance(v, str) else m.spread(v) for v in values]
     for lane in m.running().nonzero()[0]:
         print(*(column if isinstance(column, str) else column[lane] for column in columns))

@@ -20,6 +20,7 @@ GROUP = 16_384  # lanes that run together: their vectors stay in a core's cache
 MAX_THREADS = 1024  # of a block, on every card
 MAX_BLOCK, MAX_GRID = (1024, 1024, 64), (2**31 - 1, 65_535, 65_535)
 MAX_SHARED = 48 * 1024  # bytes of a block without opting in to more
+MAX_HELD = 2**28  # bytes of one shared or local array, in all lanes that run together
 
 
 class Kernel:
@@ -283,6 +284,11 @@ def array_in(m, site, shape, dtype, name, space):
     """Return the View of a shared or local array that is allocated at `site`: once a launch."""
     size = math.prod(shape)
     copies = len(m.blocks) if space == "shared" else m.count
+    if copies * size * dtype.itemsize > MAX_HELD:
+        raise MemoryError(
+            f"{site.kernel}, line {site.line}: {copies:,} times {name} of "
+            f"{size * dtype.itemsize:,} bytes are needed at once; {MAX_HELD:,} bytes is the most"
+        )
     data = np.zeros(copies * size, dtype)
     store = Store(data, name, space, unit=size, fresh=m.checks.uninitialized)
     store.layout = shape, contiguous_strides(shape)

@@ -120,6 +120,10 @@ class Source:
                 root = _root(part)
                 if isinstance(root, ast.Name):
                     found.setdefault(root.id, set()).add(given)
+                    continue
+                for name in ast.walk(root):  # `(a, b)[k][i] = x` may change whichever it names
+                    if isinstance(name, ast.Name):
+                        found.setdefault(name.id, set()).add(None)
         return found
 
     def _changed_by(self, node):
@@ -128,13 +132,16 @@ class Source:
         elif isinstance(node, ast.Call):
             called = self._called(node.func)
             if getattr(called, "access", False):  # an atomic, or a random number
-                yield from ((part, None) for part in node.args[:1])
+                named = [word.value for word in node.keywords]
+                yield from ((part, None) for part in [*node.args[:1], *named])
             elif hasattr(called, "lockstep_source"):
                 yield from ((part, None) for part in node.args)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(not isinstance(target, ast.Subscript) for target in targets):
                 yield from _named_again(node.value)
+        elif isinstance(node, ast.For):
+            yield from _named_again(node.iter)
 
     def _called(self, node):
         if isinstance(node, ast.Attribute):
@@ -149,9 +156,10 @@ def _named_again(node):
     elif isinstance(node, ast.Tuple):
         for part in node.elts:
             yield from _named_again(part)
-    elif isinstance(node, ast.IfExp):
-        yield from _named_again(node.body)
-        yield from _named_again(node.orelse)
+    elif isinstance(node, ast.IfExp | ast.BoolOp):
+        parts = node.values if isinstance(node, ast.BoolOp) else (node.body, node.orelse)
+        for part in parts:
+            yield from _named_again(part)
     elif isinstance(node, ast.Subscript):
         index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         yield node, None if any(isinstance(i, ast.Slice) for i in index) else len(index)

@@ -10,7 +10,7 @@ import ast
 import numpy as np
 
 from dlpar.gpu.lockstep.calls import Calls
-from dlpar.gpu.lockstep.expressions import UNSET
+from dlpar.gpu.lockstep.expressions import UNSET, Partly
 from dlpar.gpu.lockstep.machine import NOBODY
 from dlpar.gpu.lockstep.memory import View, load, save
 from dlpar.gpu.lockstep.types import select, truth
@@ -135,10 +135,15 @@ class Statements(Calls):
             slot = self.slots[node.id]
 
             def assign(m, env, value):
-                if m.partial:
+                if m.partial and m.active is not None:
                     old = env[slot]
-                    if old is not UNSET and old is not value:
-                        value = select(m.active, value, old) if m.active is not None else value
+                    if old is UNSET:
+                        if m.checks.uninitialized:
+                            value = Partly(value, m.active)
+                    elif type(old) is Partly:
+                        value = old.merged(m, value)
+                    elif old is not value:
+                        value = select(m.active, value, old)
                 env[slot] = value
 
             return assign
@@ -341,7 +346,12 @@ class Statements(Calls):
         return run
 
     def _do_Return(self, node):
-        value = node.value and self.value(node.value)
+        value = self.value(node.value) if _gives(node) else None
+        returns = [part for part in ast.walk(self.source.tree) if isinstance(part, ast.Return)]
+        if value is None and any(map(_gives, returns)):
+            raise self.source.unsupported(
+                node, "a function returns a value on all its ways, or on none"
+            )
 
         def run(m, env):
             frame = m.frame
@@ -358,6 +368,11 @@ class Statements(Calls):
 
 def _parted(loop):
     return loop.broken is not NOBODY or loop.continued is not NOBODY
+
+
+def _gives(node):
+    """Whether a `return` gives a value."""
+    return node.value is not None and getattr(node.value, "value", "") is not None
 
 
 def _array(translator, node, view):

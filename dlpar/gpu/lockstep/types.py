@@ -237,7 +237,8 @@ def select(mask, a, b):
     if a is b:
         return a
     if not all(isinstance(x, np.ndarray | np.generic) for x in (a, b)):
-        raise TypeError(f"lanes hold {a!r} and {b!r}: a variable has one type in all lanes")
+        kinds = " and a ".join(type(x).__name__ for x in (a, b))
+        raise TypeError(f"lanes hold a {kinds}: a variable has one type in all lanes")
     if a.dtype != b.dtype:
         both = unified(a.dtype, b.dtype)
         a, b = a.astype(both), b.astype(both)
