@@ -18,16 +18,35 @@ import numpy as np
 
 from dlpar import gpu
 from dlpar.gpu.counts import Counts
-from dlpar.gpu.lockstep import cuda
+from dlpar.gpu.lockstep import cuda, types
+from dlpar.gpu.lockstep.functions import lookup
+from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.profile import profile
 from dlpar.labs.notebook import HOLE, parsed
 from dlpar.labs.task import CheckFailure
 
 STEPS = 20_000  # iterations of loops in one launch; the labs' kernels need a few hundred
-PUBLIC = {name: thing for name, thing in vars(gpu).items() if not name.startswith("_")}
-SURFACE = SimpleNamespace(**PUBLIC | {"cuda": cuda})  # the lock-step one, wherever we are
-MODULES = {"dlpar.gpu": SURFACE, "numba": SURFACE, "math": math, "numpy": np}
 COUNTERS = tuple(field.name for field in fields(Counts))
+KINDS = (Intrinsic, types.Type, SimpleNamespace, type(cuda.threadIdx), int, float)
+
+
+def _usable_of(module, **more):
+    """Return a module's names that mean something to a kernel, and no path to anything else."""
+    public = {name: thing for name, thing in vars(module).items() if not name.startswith("_")}
+    return SimpleNamespace(**{n: t for n, t in public.items() if _usable(t)} | more)
+
+
+def _usable(thing):
+    """Whether `thing` is an intrinsic, a numeric type, a number, or a function of numbers."""
+    number = isinstance(thing, type) and issubclass(thing, np.number | np.bool_)
+    return number or isinstance(thing, KINDS) or lookup(thing) is not None
+
+
+# The lock-step machine's surface, wherever we are.
+SURFACE = _usable_of(types, cuda=_usable_of(cuda, random=_usable_of(cuda.random)))
+MODULES = {
+    "dlpar.gpu": SURFACE, "numba": SURFACE, "math": _usable_of(math), "numpy": _usable_of(np),
+}  # fmt: skip
 
 
 def kernels_of(cells):
@@ -68,9 +87,15 @@ def cells_of_notebook(kernel):
 def _launch_of(node, file, namespace):
     """Return (function, *first arguments) to launch the kernel that `node` defines."""
     try:
-        kernel = namespace[node.name] = _kernel(node, file, namespace)
+        kernel = _kernel(node, file, namespace)
     except SyntaxError as error:
-        return _raise, NotImplementedError(f"{node.name}, line {error.lineno}: {error.msg}")
+        where = f", line {error.lineno}" if error.lineno else ""
+        return _raise, NotImplementedError(f"{node.name}{where}: {error.msg}")
+    except NotImplementedError as error:
+        return _raise, error
+    except (RecursionError, MemoryError):
+        return _raise, NotImplementedError(f"{node.name} is nested too deeply")
+    namespace[node.name] = kernel
     if any(isinstance(part, ast.Raise) for part in ast.walk(node)):
         return _raise, NotImplementedError(HOLE)  # the machine knows no `raise`
     return launch, kernel
@@ -89,10 +114,6 @@ def launch(kernel, grid, block, *args, shared=0):
 
 def _kernel(node, file, namespace):
     """Return the kernel that `node` defines: of its `def` nothing runs but the `def` itself."""
-    for part in ast.walk(node):
-        word = str(getattr(part, "attr", getattr(part, "id", "")))
-        if word.startswith("__") or (isinstance(part, ast.Attribute) and word.startswith("_")):
-            raise _refused(part, f"{word} has no place in a kernel")
     a = node.args
     if a.defaults or a.kwonlyargs or a.vararg or a.kwarg or getattr(node, "type_params", None):
         raise _refused(node, "a kernel takes plain arguments, without defaults")
@@ -101,7 +122,13 @@ def _kernel(node, file, namespace):
         arg.annotation = None
     here: dict = {}
     exec(compile(ast.Module([node], []), file, "exec"), namespace, here)
-    return cuda.jit(device=device)(here[node.name])
+    kernel = cuda.jit(device=device)(here[node.name])
+    source = kernel.lockstep_source  # what the machine walks, however it found it
+    for part in ast.walk(source.tree):
+        word = str(getattr(part, "attr", getattr(part, "id", getattr(part, "name", ""))))
+        if word.startswith("__") or (isinstance(part, ast.Attribute) and word.startswith("_")):
+            raise source.unsupported(part, f"{word} has no place in a kernel")
+    return kernel
 
 
 def _decorated(node):
@@ -111,7 +138,8 @@ def _decorated(node):
     (mark,) = node.decorator_list
     words = mark.keywords if isinstance(mark, ast.Call) else []
     mark = mark.func if isinstance(mark, ast.Call) else mark
-    if ast.unparse(mark) != "cuda.jit":
+    owner = getattr(mark, "value", None)
+    if (getattr(owner, "id", ""), getattr(mark, "attr", "")) != ("cuda", "jit"):
         return None
     return any(w.arg == "device" and getattr(w.value, "value", None) is True for w in words)
 
@@ -123,7 +151,8 @@ def _constants(node):
         return {}
     if not isinstance(value, bool | int | float | tuple):
         return {}
-    return {target.id: value for target in node.targets if isinstance(target, ast.Name)}
+    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return {name: value for name in names if not name.startswith("__")}
 
 
 def _imported(node):
@@ -137,7 +166,8 @@ def _imported(node):
             for alias in node.names
             if not alias.name.startswith("_")
         }
-    return {a.asname or a.name: thing for a, thing in known.items() if thing is not None}
+    found = {a.asname or a.name: thing for a, thing in known.items() if thing is not None}
+    return {name: thing for name, thing in found.items() if not name.startswith("__")}
 
 
 def _refused(node, said):

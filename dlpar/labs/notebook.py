@@ -97,7 +97,7 @@ def parsed(cells, broken):
     source.
     """
     for number, source in enumerate(cells, 1):
-        source, name = MAGIC.sub("", source), _free(f"code cell {number}")
+        source, name = MAGIC.sub("", _lines(source)), _free(f"code cell {number}")
         try:
             tree = ast.parse(source, name)
         except SyntaxError as error:
@@ -106,8 +106,17 @@ def parsed(cells, broken):
         except ValueError as error:  # a null byte
             broken[number] = SyntaxError(str(error))
             continue
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        except (RecursionError, MemoryError):
+            broken[number] = SyntaxError("it is nested too deeply")
+            continue
+        lines = [line + "\n" for line in source.split("\n")]  # Python's lines, and no others
+        linecache.cache[name] = (len(source), None, lines, name)
         yield name, tree
+
+
+def _lines(source):
+    """Return `source` with every end of a line as Python takes it."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _free(name):
