@@ -136,6 +136,13 @@ WRITES_0 = ("write", "shared", {(0, 0): (0, 1)})
 
 
 @example([*reads((0, 33), (0, 0), (0, 1)), ("syncwarp", 0, None), WRITES])  # 33 is not forgotten
+@example(
+    [
+        *reads((0, 0)),
+        ("write", "shared", {(0, 33): (1, 1)}),
+        ("update", "shared", {(0, 1): (0, 1)}),  # its own read hides no other
+    ]
+)
 @settings(max_examples=4 * settings.default.max_examples)
 @given(programs("syncwarp", "syncwarp of a warp", "sync of the grid"))
 def test_a_race_is_seen_where_it_happens_and_nowhere_else(program):

@@ -22,6 +22,7 @@ from dlpar.gpu.lockstep.machine import LANES, WARP
 SPREAD, ACCESSOR = 3, 2**34 - 1  # the bits of a mark: how far apart, and that with who
 WHO, WHEN = 2, 34  # where in a mark they begin
 PENDING = 64  # accesses kept before they are entered: most are forgotten at the next barrier
+FEW = 8  # so many are compared with a later one as they are
 
 
 class Touch(NamedTuple):
@@ -52,6 +53,7 @@ class Accessors:
         self.mark = np.zeros(size, np.int64)
         self.lanes = np.zeros((size, WARP), np.int32) if by_lane else None  # times
         self.last = self.entered = 0  # time of the last access, and of the last in `mark`
+        self.there = None  # who is where, in `_meets`: 0 outside it
         self.pending = []  # accesses not in `mark` yet: (touch, time, ended, late)
 
     def note(self, m, touch, time, ended, late):
@@ -73,10 +75,24 @@ class Accessors:
         """
         if self.last < ended:
             return None
-        if distinct and self.entered < ended and all(same(p[0], touch) for p in self.pending):
-            return None  # each thread meets itself only
+        if distinct and self.entered < ended and len(self.pending) <= FEW:
+            others = [pending[0] for pending in self.pending if not same(pending[0], touch)]
+            if not (others and self._meets(touch, others)):
+                return None  # each thread meets itself only
         self._settle(m, ended)
         return self._late(m, touch, ended)
+
+    def _meets(self, touch, others):
+        """Whether a thread of `touch` is where another thread is in one of `others`."""
+        if self.there is None:
+            self.there = np.zeros_like(self.mark)
+        self.there[touch.at] = touch.ids
+        met = False
+        for other in others:
+            who = self.there.take(other.at)
+            met = met or ((who != 0) & (who != other.ids)).any()
+        self.there[touch.at] = 0
+        return met
 
     def _settle(self, m, ended=0):
         for touch, time, back_then, late in self.pending:
