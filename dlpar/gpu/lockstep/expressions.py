@@ -6,50 +6,16 @@ View of an array, a tuple, a group. In lanes that are not active a vector holds 
 """
 
 import ast
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber, Uninitialized
+from dlpar.gpu.lockstep.errors import DivisionByZero, NotANumber
 from dlpar.gpu.lockstep.folding import FUNCTIONS, OPERATORS, combined
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.memory import Access, View, load, view_of
 from dlpar.gpu.lockstep.source import MISSING
 from dlpar.gpu.lockstep.types import BINARY, UNARY, constant, select, truth
-
-UNSET = object()  # a variable that no lane has assigned
-
-
-class Partly(NamedTuple):
-    """A variable that only the lanes of `mask` have assigned: the others hold what is not theirs.
-
-    Hardware has whatever its register held: a thread knows no other thread's variables.
-    """
-
-    value: Any
-    mask: Any
-
-    def merged(self, m, value):
-        """Return what the variable is once the active lanes have assigned `value`."""
-        if m.active is None:
-            return value
-        if m.active is self.mask:
-            return Partly(value, self.mask)
-        mask = self.mask | m.active
-        value = value if value is self.value else select(m.active, value, self.value)
-        return value if mask.all() else Partly(value, mask)
-
-    def read(self, m, name, site):
-        """Return the value; raise Uninitialized if an active lane has none."""
-        if m.active is not self.mask:
-            missing = m.running() & ~self.mask
-            if missing.any():
-                message = f"{name} is read, but this thread has not assigned it"
-                raise Uninitialized(message, site, *m.blame(int(np.argmax(missing))))
-        return self.value
-
-
-MODULES = type(ast)
+from dlpar.gpu.lockstep.variables import UNSET, Partly
 
 
 class Expressions:

@@ -1,8 +1,8 @@
 """A function of a kernel, translated: what a launch or another function calls."""
 
-from dlpar.gpu.lockstep.expressions import UNSET
 from dlpar.gpu.lockstep.machine import NOBODY
 from dlpar.gpu.lockstep.statements import Statements
+from dlpar.gpu.lockstep.variables import UNSET
 
 
 class Frame:

@@ -10,10 +10,10 @@ import ast
 import numpy as np
 
 from dlpar.gpu.lockstep.calls import Calls
-from dlpar.gpu.lockstep.expressions import UNSET, Partly
 from dlpar.gpu.lockstep.machine import NOBODY
 from dlpar.gpu.lockstep.memory import View, load, save
 from dlpar.gpu.lockstep.types import select, truth
+from dlpar.gpu.lockstep.variables import UNSET, Partly
 
 
 class Loop:
