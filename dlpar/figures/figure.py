@@ -25,6 +25,7 @@ CSS = (
     ".dlpar-fig .halo{paint-order:stroke;stroke:var(--ground);stroke-width:5px;"
     "stroke-linejoin:round}"
     ".dlpar-fig .soft{opacity:.72}"
+    ".dlpar-fig .mark{color:inherit}"  # the site's theme has a .mark of its own
     "@media(max-width:600px){.dlpar-fig .one text{font-size:14.5px}}"
 )
 _ALONE = (

@@ -40,10 +40,11 @@ def transpose_tiled(x, out):
         if row + j < x.shape[0] and column < x.shape[1]:
             tile[ty + j, tx] = x[row + j, column]
     cuda.syncthreads()
-    column, row = cuda.blockIdx.y * TILE + tx, cuda.blockIdx.x * TILE + ty  # of `out`
+    # Now of `out`:
+    column, row = cuda.blockIdx.y * TILE + tx, cuda.blockIdx.x * TILE + ty
     for j in range(0, TILE, ROWS):
         if row + j < out.shape[0] and column < out.shape[1]:
-            out[row + j, column] = tile[tx, ty + j]  # lanes TILE words apart: 32 in one bank
+            out[row + j, column] = tile[tx, ty + j]  # TILE words apart: one bank
 
 
 @cuda.jit
