@@ -53,8 +53,12 @@ class Score(list):
 
     def total(self):
         """Return the Row of all tasks together."""
-        sums = [sum(column) for column in zip(*(row[1:5] for row in self), strict=True)]
-        return Row("all", *sums, [line for row in self for line in row.survivors])
+        survivors = [line for row in self for line in row.survivors]
+        wrong, caught, mutants, killed = (
+            sum(getattr(row, count) for row in self)
+            for count in ("wrong", "caught", "mutants", "killed")
+        )
+        return Row("all", wrong, caught, mutants, killed, survivors)
 
     def _repr_html_(self):
         head = "<tr><th>task<th>wrong answers caught<th>mutants of the solution caught</tr>"
