@@ -63,7 +63,7 @@ def leaky(launches):
             same(out, want, "out: your kernel")
             unchanged("x", x, before)
             par = warps_at_work(n, block)
-            at_most(counted, global_load_requests=par, global_store_requests=par)
+            at_most(counted, global_load_requests=par, global_store_requests=par, atomic_requests=0)
 
     return check
 
@@ -116,7 +116,7 @@ def relax(launches):
             unchanged("x", x, before)
             par = launch(by_rows, grid, block, x, out)
             names = "global_load_requests", "global_load_sectors", "global_store_sectors"
-            at_most(counted, **{name: par[name] for name in names})
+            at_most(counted, atomic_requests=0, **{name: par[name] for name in names})
 
     return check
 
@@ -206,6 +206,7 @@ def exclusive_scan(launches):
             at_most(
                 counted,
                 barriers=2 * steps + 2,
+                atomic_requests=0,
                 shared_requests=(3 * steps + 4) * warps,
                 global_load_requests=warps,
                 global_store_requests=warps,

@@ -103,9 +103,21 @@ def _length(x):
     return constant(len(x) if isinstance(x, tuple) else int(x.shape[0]))
 
 
-def _each(function):
-    """Return a function of Python floats as one of vectors; seldom used, hence slow."""
-    vectorized = np.vectorize(function, otypes=[float])
+def _each(function, at_pole=lambda x: math.nan):
+    """Return a function of Python floats as one of vectors; seldom used, hence slow.
+
+    Where Python's raises an error a GPU's does not, and lanes that are not active hold anything.
+    """
+
+    def value(x):
+        try:
+            return function(x)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return at_pole(x)
+
+    vectorized = np.vectorize(value, otypes=[float])
     return lambda *xs: vectorized(*xs).astype(xs[0].dtype)[()]
 
 
@@ -131,8 +143,10 @@ TABLE = {
     math.isfinite: _of(np.isfinite, _real),
     math.erf: _of(_each(math.erf), _real),
     math.erfc: _of(_each(math.erfc), _real),
-    math.gamma: _of(_each(math.gamma), _real),
-    math.lgamma: _of(_each(math.lgamma), _real),
+    math.gamma: _of(
+        _each(math.gamma, lambda x: math.nan if x else math.copysign(math.inf, x)), _real
+    ),
+    math.lgamma: _of(_each(math.lgamma, lambda x: math.inf), _real),
     math.modf: lambda x: np.modf(_real(x)),
     math.frexp: _frexp,
     math.ldexp: lambda x, e: np.ldexp(_small(x), e.astype(np.int32)),
