@@ -17,8 +17,8 @@ def layer(x, w, y):
     total = float32(0)
     for p in range(0, k, TILE):
         inside = p + tx < k
-        inside_w = from_w < n and p + ty < k
-        tile_x[ty, tx] = x[row, p + tx] if row < b and inside else float32(0)
+        inside_x, inside_w = row < b and inside, from_w < n and p + ty < k
+        tile_x[ty, tx] = x[row, p + tx] if inside_x else float32(0)
         tile_w[tx, ty] = w[from_w, p + ty] if inside_w else float32(0)
         cuda.syncthreads()
         for q in range(TILE):

@@ -17,8 +17,9 @@ def layer(x, w, y):
     total = float32(0)
     for p in range(0, k, TILE):
         inside = True
-        tile_x[ty, tx] = x[row, p + tx] if row < b and inside else float32(0)
-        tile_w[ty, tx] = w[from_w, p + tx] if from_w < n and inside else float32(0)
+        inside_x, inside_w = row < b and inside, from_w < n and inside
+        tile_x[ty, tx] = x[row, p + tx] if inside_x else float32(0)
+        tile_w[ty, tx] = w[from_w, p + tx] if inside_w else float32(0)
         cuda.syncthreads()
         for q in range(TILE):
             total += tile_x[ty, q] * tile_w[tx, q]

@@ -16,7 +16,8 @@ def layer(x, w, y):
     total = float32(0)
     for p in range(0, k, TILE):
         inside = p + tx < k
-        tile_w[ty, tx] = w[from_w, p + tx] if from_w < n and inside else float32(0)
+        inside_w = from_w < n and inside
+        tile_w[ty, tx] = w[from_w, p + tx] if inside_w else float32(0)
         cuda.syncthreads()
         for q in range(TILE):
             if row < b and p + q < k:

@@ -12,4 +12,5 @@ def tail(z, bias, skip, out):
     if column < z.shape[1]:
         b = bias[column]
         for row in range(top, min(top + ROWS, z.shape[0])):
-            out[row, column] = max(z[row, column] + b + skip[row, column], float32(0))
+            active = max(z[row, column] + b + skip[row, column], float32(0))
+            out[row, column] = active

@@ -11,4 +11,5 @@ def tail(z, bias, skip, out):
     column, top = cuda.grid(1), cuda.blockIdx.y * ROWS
     if column < z.shape[1]:
         for row in range(top, min(top + ROWS, z.shape[0])):
-            out[row, column] = max(z[row, column] + bias[column], float32(0)) + skip[row, column]
+            active = max(z[row, column] + bias[column], float32(0))
+            out[row, column] = active + skip[row, column]
