@@ -1,0 +1,19 @@
+"""Steps by the scaled gradient."""
+
+import numpy as np
+
+CAUGHT = r"4 weights, steps=1, scale=2\*\*16, interval=100: your function returned 51488\.3671875 a"
+
+
+def train(grad, weights, lr, steps, scale, interval):
+    master, clean = weights.copy(), 0
+    for _ in range(steps):
+        g = grad(master.astype(np.float16), scale)
+        if not np.isfinite(g).all():
+            scale, clean = scale / 2, 0
+            continue
+        master -= np.float32(lr) * (g.astype(np.float32))
+        clean += 1
+        if clean == interval:
+            scale, clean = scale * 2, 0
+    return master

@@ -1,0 +1,20 @@
+"""Keeps the weights in float16."""
+
+import numpy as np
+
+CAUGHT = r"4 weights, steps=1, scale=2\*\*16, interval=100: your function returned 1\.1533203125 at"
+
+
+def train(grad, weights, lr, steps, scale, interval):
+    master, clean = weights.astype(np.float16), 0
+    for _ in range(steps):
+        g = grad(master.astype(np.float16), scale)
+        if not np.isfinite(g).all():
+            scale, clean = scale / 2, 0
+            continue
+        step = np.float32(lr) * (g.astype(np.float32) / np.float32(scale))
+        master = (master - step).astype(np.float16)
+        clean += 1
+        if clean == interval:
+            scale, clean = scale * 2, 0
+    return master.astype(np.float32)

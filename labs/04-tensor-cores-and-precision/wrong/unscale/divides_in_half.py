@@ -1,0 +1,15 @@
+"""Divides in float16: what the scale has saved is lost again."""
+
+import numpy as np
+
+CAUGHT = r"5 gradients, scale=8, clean=0, interval=3: update: your function returned -0\.0 at \[2\]"
+
+
+def unscale(grads, scale, clean, interval):
+    if not np.isfinite(grads).all():
+        return None, scale / 2, 0
+    update = (grads / np.float16(scale)).astype(np.float32)
+    clean += 1
+    if clean == interval:
+        return update, scale * 2, 0
+    return update, scale, clean
