@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CAUGHT = r"4 weights, steps=80, scale=2\*\*30, interval=3: call 62: the scale was \S+ and should have been"
+CAUGHT = r"4 weights, steps=80, scale=2\*\*30, interval=3: call 62: the scale was \S+ and should"
 
 
 def train(grad, weights, lr, steps, scale, interval):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CAUGHT = r"6 weights, steps=90, scale=2\*\*42, interval=30: call 37: the scale was \S+ and should have been"
+CAUGHT = r"6 weights, steps=90, scale=2\*\*42, interval=30: call 37: the scale was \S+ and should"
 
 
 def train(grad, weights, lr, steps, scale, interval):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CAUGHT = r"4 weights, steps=1, scale=2\*\*16, interval=100: call 1: the scale was \S+ and should have been"
+CAUGHT = r"4 weights, steps=1, scale=2\*\*16, interval=100: call 1: the scale was \S+ and should"
 
 
 def train(grad, weights, lr, steps, scale, interval):
