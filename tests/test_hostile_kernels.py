@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hostile_kernels import AT_ONCE, ENDLESS, HONEST, device, kernel
 
+from dlpar.gpu.lockstep.errors import Race
 from dlpar.labs import CheckFailure, Task, grading, same
 from dlpar.labs.checking import examine, local
 from dlpar.labs.kernels import kernels_of
@@ -115,3 +116,13 @@ def test_a_variable_may_be_assigned_in_all_branches_and_by_those_who_read_it():
     w = np.minimum(np.maximum(x - 1, 0), 5)
     want = np.select([x > 50, x < 3, x < 9], [-1, 1 + 100 * w, 2 + 100 * w], x + 100 * w)
     np.testing.assert_array_equal(out, want)
+
+
+def test_dynamic_shared_memory_races_by_whatever_type():
+    source = kernel(
+        "a = cuda.shared.array(0, float32)", "b = cuda.shared.array(0, int32)",
+        "a[i] = x[i]", "out[i] = b[31 - i]",
+    )  # fmt: skip
+    x, out = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    with pytest.raises(Race, match=r"reads b\[31\]"):
+        kernels_of([source])[0]["triple"](1, 32, x, out, shared=128)

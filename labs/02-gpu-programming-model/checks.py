@@ -252,6 +252,7 @@ def histogram(launches):
                 barriers=2,
                 global_load_requests=loads,
                 global_store_requests=0,
+                atomic_requests=loads + blocks * BINS // WARP,
             )
 
     return check

@@ -60,10 +60,12 @@ def _dynamic(m, dtype, name):
         store = Store(data, name, "shared", unit=size, fresh=fresh)
         for other in m.shared_types:  # what one type wrote, another may read
             m.shared[other].store.written = None
+            if other.itemsize == dtype.itemsize:  # races do not care by which type
+                store.shadow = m.shared[other].store.shadow
         m.shared_types.append(dtype)
         shape = (m.shared_nbytes // dtype.itemsize,)
         view = View(store, shape, contiguous_strides(shape), m.block_in_group * size)
-        if m.checks.races:
+        if m.checks.races and store.shadow is None:
             store.watch()
         m.shared[dtype] = view
     return m.shared[dtype]
