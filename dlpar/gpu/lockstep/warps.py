@@ -20,22 +20,34 @@ def members(m, site, mask):
     """
     running = m.by_warp(m.running(), False)
     everybody = m.active is None and m.exited is None
-    if everybody and not np.ndim(mask) and int(mask) & ALL == ALL:
+    one = not np.ndim(mask)  # for all lanes
+    if not m.checks.barriers or (everybody and one and int(mask) & ALL == ALL):
         return running
-    words = m.by_warp(np.asarray(mask).astype(np.uint64)[()], np.uint64(0))
-    named = (words[:, :, None] & BITS).astype(bool)  # (warps, lane, lane that it names)
-    if m.checks.barriers:
-        there = m.by_warp(m.still_there(), False)
-        itself = running & ~named[:, LANES, LANES]
-        _refuse(m, site, itself, "the mask does not name this lane, which takes part")
-        missing = named & running[:, :, None] & (there & ~running)[:, None, :]
-        if missing.any():
-            w, lane, other = (int(i) for i in np.argwhere(missing)[0])
-            who = np.zeros_like(running)
-            who[w, lane] = True
-            _refuse(m, site, who, f"the mask names lane {other}, which does not come here")
-        _agree(m, site, words, named & running[:, :, None] & running[:, None, :])
+    there = m.by_warp(m.still_there(), False)
+    mask = np.asarray(mask).astype(np.uint64)[()]
+    if not (one and _complete(running, there, (mask & BITS).astype(bool))):
+        _check(m, site, running, there, m.by_warp(mask, np.uint64(0)))
     return running
+
+
+def _complete(running, there, named):
+    """Whether in each warp the lanes that come are those of `named`, (32,), that are there."""
+    absent = named & there & ~running
+    absent &= running.any(axis=1, keepdims=True)  # a warp may stay away as a whole
+    return not (absent.any() or (running & ~named).any())
+
+
+def _check(m, site, running, there, words):
+    named = (words[:, :, None] & BITS).astype(bool)  # (warps, lane, lane that it names)
+    itself = running & ~named[:, LANES, LANES]
+    _refuse(m, site, itself, "the mask does not name this lane, which takes part")
+    missing = named & running[:, :, None] & (there & ~running)[:, None, :]
+    if missing.any():
+        w, lane, other = (int(i) for i in np.argwhere(missing)[0])
+        who = np.zeros_like(running)
+        who[w, lane] = True
+        _refuse(m, site, who, f"the mask names lane {other}, which does not come here")
+    _agree(m, site, words, named & running[:, :, None] & running[:, None, :])
 
 
 def _agree(m, site, words, named):
