@@ -83,7 +83,7 @@ def rotate(shapes):
             counted = function(grid, (TILE, ROWS), x, out)
             same(out, np.ascontiguousarray(np.rot90(before, -1)), "out: your kernel")
             unchanged(x=(x, before))
-            at_most(counted, bank_conflicts=0)
+            at_most(counted, bank_conflicts=0, atomic_requests=0)
             at_most(counted, **sectors(launch(rotated, grid, (TILE, ROWS), x, out)))
 
     return check
@@ -138,7 +138,7 @@ def layer(shapes):
             same(y, before[0] @ before[1].T, "y: your kernel")
             unchanged(x=(x, before[0]), w=(w, before[1]))
             at_most(counted, **sectors(launch(tiled, grid, block, x, w, y)))
-            at_most(counted, bank_conflicts=0, barriers=2 * -(-k // TILE))
+            at_most(counted, bank_conflicts=0, barriers=2 * -(-k // TILE), atomic_requests=0)
 
     return check
 
@@ -186,6 +186,7 @@ def tail(launches):
             )
             par = launch(once, grid, block, z, bias, skip, out)
             at_most(counted, **sectors(par), global_load_requests=par["global_load_requests"])
+            at_most(counted, atomic_requests=0)
 
     return check
 
