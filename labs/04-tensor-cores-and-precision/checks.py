@@ -61,7 +61,7 @@ def half_product(sizes):
             unchanged(a=(a, before[0]), b=(b, before[1]), c=(c, before[2]))
             roundings(d, a, b, c)
             par = launch(by_tiles, grid, (TILE, TILE), a, b, c, d)
-            for name in COUNTS:
+            for name in (*COUNTS, "atomic_requests"):
                 if counted[name] > par[name]:
                     said = name.replace("_", " ")
                     raise CheckFailure(f"{counted[name]} {said}, par is {par[name]}")
