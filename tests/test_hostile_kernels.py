@@ -126,3 +126,10 @@ def test_dynamic_shared_memory_races_by_whatever_type():
     x, out = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
     with pytest.raises(Race, match=r"reads b\[31\]"):
         kernels_of([source])[0]["triple"](1, 32, x, out, shared=128)
+
+
+@pytest.mark.parametrize("row", ["m[()]", "m[i // 32, ()]", "m[i // 32, EMPTY]"])
+def test_no_index_leaves_an_array_under_a_name_that_does_not_race(row):
+    source = kernel(f"row = {row}", "row[i] = 1", before="EMPTY = ()").replace("(x, out)", "(m)")
+    with pytest.raises(NotImplementedError, match="an empty tuple is no index"):
+        kernels_of([source])[0]["triple"](1, 32, np.zeros((2, 32), np.float32))

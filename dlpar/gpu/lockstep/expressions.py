@@ -305,13 +305,15 @@ class Expressions:
         parts = [
             self._index_part(p) for p in (where.elts if isinstance(where, ast.Tuple) else [where])
         ]
-        site = self.source.site(node)
+        site, unsupported = self.source.site(node), self.source.unsupported
 
         def evaluate(m, env):
             found = []
             for part in parts:
                 i = part(m, env)
                 if isinstance(i, tuple):
+                    if not i and len(parts) > 1:
+                        raise unsupported(node, "an empty tuple is no index")
                     found += i
                 else:
                     found.append(i)
@@ -344,6 +346,11 @@ class Expressions:
 
 def part_of(m, view, index, access):
     """Return the View of a row, a slice, or a block of `view`."""
+    if not index:
+        site = access.site
+        raise NotImplementedError(
+            f"{site.kernel}, line {site.line}: an empty tuple is no index\n    {site.text}"
+        )
     if len(index) > view.ndim:
         site = access.site
         raise IndexError(
