@@ -104,11 +104,22 @@ def test_every_make_command_in_the_texts_exists(text):
     assert told <= targets
 
 
+def programs_of_the_readme():
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def test_the_kernel_in_the_readme_runs(tmp_path):
+    _, code = programs_of_the_readme()
+    file = tmp_path / "readme.py"  # a kernel is read from its file
+    file.write_text(f"import numpy as np\n{code}")
+    names = runpy.run_path(str(file))
+    assert (names["y"] == 2).all()
+
+
 @pytest.mark.mpi
 def test_the_program_in_the_readme_runs_on_both_clusters():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     names = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile(programs_of_the_readme()[0], "README.md", "exec"), names)
     got = names["simulate"](names["program"], ranks=3).results
     assert all((total == 0 + 1 + 2).all() for total in got)
 
