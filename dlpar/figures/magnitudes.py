@@ -41,7 +41,8 @@ def _panel(name, i, powers, lost, form, limits, ruler):
     axes.xlim = (float(limits[0]), float(limits[1]))
     said = f"{name}: {lost:.0%} become 0 in {form.name}"
     parts = [header(_WIDTH, said, ruler) if i == 0 else text(0, 15, said, class_="soft")]
-    parts += _zones(axes, form)
+    grounds, names = _zones(axes, form)
+    parts += grounds
     base, step = axes.bottom, float(axes.x(1) - axes.x(0))
     for power, count in enumerate(counts, start=limits[0]):
         if count:
@@ -49,11 +50,11 @@ def _panel(name, i, powers, lost, form, limits, ruler):
             words = title(f"2^{power} to 2^{power + 1}: {count:,}")
             parts.append(rect(x, y, step - 1, base - y, words, fill=hue(i), class_="bar"))
     parts.append(line(axes.left, base, axes.right, base, stroke="currentColor", stroke_opacity=0.5))
-    return "".join(parts + _powers(axes))
+    return "".join(parts + names + _powers(axes))
 
 
 def _zones(axes, form):
-    """Return the shaded grounds: what rounds to 0, what is subnormal, what is too large."""
+    """Return grounds, shaded where numbers round to 0, are subnormal, too large; and names."""
     edges = [form.smallest / 2, form.smallest_normal, form.largest]
     zero, normal, end = (float(axes.x(np.log2(edge))) for edge in edges)
     grounds = [
@@ -61,13 +62,13 @@ def _zones(axes, form):
         (zero, normal, 0.09, "subnormal"),
         (end, axes.right, 0.22, ""),
     ]
-    parts = []
+    parts, names = [], []
     for left, right, depth, words in grounds:
         shade = {"fill": "currentColor", "fill_opacity": depth}
         tall = axes.bottom - axes.top
         parts.append(rect(left, axes.top, max(0.0, right - left), tall, **shade, class_="zone"))
-        parts.append(text(left + 4, axes.top + 12, words, class_="soft"))
-    return parts
+        names.append(text(left + 4, axes.top + 12, words, class_="halo"))
+    return parts, names
 
 
 def _powers(axes):
