@@ -10,7 +10,8 @@ class Checks:
     """What to check. All that a GPU punishes in silence is on by default."""
 
     bounds: bool = True  # every index inside its array, dimension by dimension
-    uninitialized: bool = True  # no read of shared or local memory that nobody wrote
+    # No read of shared or local memory that nobody wrote, or of a variable of other threads only.
+    uninitialized: bool = True
     races: bool = True  # no two threads at one element without a barrier between
     barriers: bool = True  # barriers and warp masks reached by all whom they name
     nan: bool = False  # no arithmetic result is NaN
