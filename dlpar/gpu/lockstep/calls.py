@@ -4,14 +4,14 @@ import ast
 
 import numpy as np
 
-from dlpar.gpu.lockstep.expressions import Expressions
 from dlpar.gpu.lockstep.functions import lookup, printed
 from dlpar.gpu.lockstep.intrinsic import Intrinsic
 from dlpar.gpu.lockstep.source import MISSING
+from dlpar.gpu.lockstep.subscripts import Subscripts
 from dlpar.gpu.lockstep.types import dtype_of
 
 
-class Calls(Expressions):
+class Calls(Subscripts):
     """Translates the calls of one function."""
 
     def _value_Call(self, node):

@@ -1,7 +1,7 @@
 """A function of a kernel, translated: what a launch or another function calls."""
 
+from dlpar.gpu.lockstep.loops import Translator
 from dlpar.gpu.lockstep.machine import NOBODY
-from dlpar.gpu.lockstep.statements import Statements
 from dlpar.gpu.lockstep.variables import UNSET
 
 
@@ -19,7 +19,7 @@ class Function:
 
     def __init__(self, source, compile_function, checks, metered):
         self.name, self.parameters, self.source = source.name, source.parameters, source
-        translator = Statements(source, compile_function, checks, metered)
+        translator = Translator(source, compile_function, checks, metered)
         self.run = translator.block(source.tree.body) if source.tree.body else None
         self.slots, self.accesses = len(translator.slots), translator.accesses
         names = source.function.__code__.co_names
