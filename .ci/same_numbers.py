@@ -44,6 +44,8 @@ def steady(output):
 
 def without_wall(page):
     heads = [head.get_text() for head in page.select("thead th")]
+    if "wall" not in heads:
+        return str(page)
     rows = [[cell.get_text() for cell in row.select("td")] for row in page.select("tbody tr")]
     kept = [i for i, head in enumerate(heads) if head != "wall"]
     return str([[row[i] for i in kept] for row in rows])

@@ -60,3 +60,9 @@ def test_what_is_printed_may_not():
 def test_glued_values_may_they_stand_in_a_sentence_that_names_their_ruler():
     glued = {"scrapbook": {"name": "alpha"}}
     assert differ(page(text="6", metadata=glued), page(text="7", metadata=glued)) == 0
+
+
+def test_a_table_beside_a_kernels_source_is_compared_whole():
+    wide = '<div class="dlpar-rulers"><table><thead><tr><th>a<th>b<th>c</thead><tbody><tr><td>{}'
+    assert differ(page(wide.format(1)), page(wide.format(1))) == 0
+    assert differ(page(wide.format(1)), page(wide.format(2))) == 1
