@@ -2,7 +2,7 @@
 
 from dlpar.gpu import cuda, float16, float32
 
-CAUGHT = r"m=16, n=16, k=16, numbers of about 1: your code raised Race: half_product, line 23, block"
+CAUGHT = r"m=16, n=16, k=16, numbers of about 1: your code raised Race: half_product, line 23"
 TILE = 16
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CAUGHT = r"6 gradients, inf among them, scale=1024, clean=2, interval=3: clean: your function return"
+CAUGHT = r"6 gradients, inf among them, scale=1024, clean=2, interval=3: clean: your function"
 
 
 def unscale(grads, scale, clean, interval):
