@@ -173,6 +173,10 @@ def test_a_guess_is_recorded_survives_the_page_and_stands_beside_the_answer(visi
     assert said.inner_text().startswith("Recorded")
     tab.keyboard.press("ArrowUp")  # by keyboard, to the option above
     assert guess.inner_text() == "You guessed the same."
+    expect = pytest.importorskip("playwright.sync_api").expect
+    again = tab.context.new_page()  # which hears of the guess as soon as the browser has kept it
+    again.goto(tab.url)
+    expect(again.get_by_label("six & <b>")).to_be_checked()
     tab.reload()
     assert tab.get_by_label("six & <b>").is_checked()
     later = visit(solved)  # another page, without the box

@@ -30,8 +30,13 @@ FOLDED = re.compile(r":::\{admonition\} ([^\n]*)\n:class: dropdown\n\n?(.*?)\n::
 def ready(notebook):
     """Make `notebook` fit to be given away: it installs dlpar, and holds no plan and no solution.
 
-    What is folded stays folded where MyST is not spoken, as in Colab and VS Code.
+    What is folded stays folded where MyST is not spoken, as in Colab and VS Code. A lab's outputs
+    are those of its solutions, whose lines they may show: they go, too.
     """
+    if any("### BEGIN SOLUTION" in cell.source for cell in notebook.cells):
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
     for cell in notebook.cells:
         cell.source = FOLDED.sub(
             r"<details><summary>\1</summary>\n\n\2\n\n</details>", cell.source
