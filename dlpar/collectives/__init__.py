@@ -4,13 +4,30 @@ All take `(x, comm)` and need of `comm` no more than `rank`, `size` and mpi4py's
 they run under `simulate`, `run` and `mpiexec` alike.
 """
 
+from dlpar.collectives.alltoall import pairwise_alltoall
+from dlpar.collectives.chain import chain_broadcast
+from dlpar.collectives.double_tree import double_tree_allreduce
+from dlpar.collectives.doubling import recursive_doubling_allreduce
+from dlpar.collectives.hierarchical import hierarchical_allreduce, leader_allreduce
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
+from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
+from dlpar.collectives.tree import tree_allreduce, tree_broadcast, tree_reduce
 
 __all__ = [
+    "chain_broadcast",
+    "double_tree_allreduce",
+    "hierarchical_allreduce",
+    "leader_allreduce",
+    "pairwise_alltoall",
     "pass_around_allreduce",
+    "rabenseifner_allreduce",
+    "recursive_doubling_allreduce",
     "ring_allgather",
     "ring_allreduce",
     "ring_reduce_scatter",
     "root_allreduce",
+    "tree_allreduce",
+    "tree_broadcast",
+    "tree_reduce",
 ]

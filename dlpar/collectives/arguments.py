@@ -11,3 +11,15 @@ def require_vector(x, caller):
         raise ValueError(f"{caller} needs x of shape (n,), got {x.shape}")
     if not np.issubdtype(x.dtype, np.number):
         raise ValueError(f"{caller} needs x of a numeric dtype, got {x.dtype}")
+
+
+def require_root(root, comm, caller):
+    """Raise ValueError unless `root` is a rank of `comm`."""
+    if root not in range(comm.size):
+        raise ValueError(f"{caller} needs root in 0..{comm.size - 1}, got {root!r}")
+
+
+def require_count(name, value, caller):
+    """Raise ValueError unless the argument `name` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{caller} needs {name} as an integer of at least 1, got {value!r}")

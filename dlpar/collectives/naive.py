@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlpar.collectives.arguments import require_vector
+from dlpar.collectives.arguments import require_root, require_vector
 
 
 def pass_around_allreduce(x, comm):
@@ -57,8 +57,7 @@ def root_allreduce(x, comm, root=0):
         2 alpha + 2(p-1) n * itemsize * beta   [alpha: s/message, beta: s/byte]
     """
     require_vector(x, "root_allreduce")
-    if root not in range(comm.size):
-        raise ValueError(f"root_allreduce needs root in 0..{comm.size - 1}, got {root!r}")
+    require_root(root, comm, "root_allreduce")
     total = x.copy()
     if comm.rank != root:
         comm.Send(total, dest=root)
