@@ -35,8 +35,8 @@ def double_tree_allreduce(x, comm, segments=None):
     ValueError : `x` is no one-dimensional numeric array, or `segments` no integer of at least 1.
         Raised before any message is sent.
 
-    Cost: 2 R (alpha + n/(2k) * itemsize * beta) at most, in 2 R rounds with R = `rounds(p, k)`,
-        which is 2k + O(lg p); no rank sends more than 2 n * itemsize bytes
+    Cost: 2 R (alpha + n/(2k) * itemsize * beta), in 2 R rounds with R = `rounds(p, k)`, which is
+        2k + O(lg p), less where rounds overlap; no rank sends more than 2 n * itemsize bytes
         [alpha: s/message, beta: s/byte]
     Source: Sanders, Speck and Traeff, Parallel Computing 35 (2009).
     """
