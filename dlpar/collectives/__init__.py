@@ -6,6 +6,7 @@ they run under `simulate`, `run` and `mpiexec` alike.
 
 from dlpar.collectives.alltoall import pairwise_alltoall
 from dlpar.collectives.chain import chain_broadcast
+from dlpar.collectives.costs import choose
 from dlpar.collectives.double_tree import double_tree_allreduce
 from dlpar.collectives.doubling import recursive_doubling_allreduce
 from dlpar.collectives.hierarchical import hierarchical_allreduce, leader_allreduce
@@ -16,6 +17,7 @@ from dlpar.collectives.tree import tree_allreduce, tree_broadcast, tree_reduce
 
 __all__ = [
     "chain_broadcast",
+    "choose",
     "double_tree_allreduce",
     "hierarchical_allreduce",
     "leader_allreduce",

@@ -1,0 +1,170 @@
+"""A report as nccl-tests prints it: size, time and bandwidth of every collective.
+
+algbw is size / time. busbw is algbw times the factor that makes it what each link carries if the
+algorithm is as good as can be; so it can be held against the link's own bandwidth, whatever p.
+Source: NVIDIA, nccl-tests, doc/PERFORMANCE.md.
+"""
+
+import html
+import math
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from dlpar.collectives.arguments import require_count
+from dlpar.collectives.costs import ALLREDUCES, OTHERS
+from dlpar.rulers import Wall, badge, nbytes, seconds, si, wall_of
+from dlpar.world import Network, run, simulate
+
+
+def mpi_allreduce(x, comm):
+    """Return the sum of every rank's `x`, on every rank, by MPI's own Allreduce."""
+    total = np.empty_like(x, order="C")
+    comm.Allreduce(np.ascontiguousarray(x), total)
+    return total
+
+
+COLLECTIVES = (*ALLREDUCES, mpi_allreduce, *OTHERS)
+
+
+def bus_factor(collective, p):
+    """Return busbw / algbw over p ranks: 2(p-1)/p for allreduce, 1 for broadcast and reduce, ...
+
+    The kind is the last word of the function's name. Raises ValueError for an unknown kind.
+    """
+    kind = collective.__name__.rpartition("_")[2]
+    if kind in ("broadcast", "reduce"):
+        return 1.0
+    if kind == "allreduce":
+        return 2 * (p - 1) / p
+    if kind in ("scatter", "allgather", "alltoall"):
+        return (p - 1) / p
+    raise ValueError(f"no bus factor is known for {collective.__name__}")
+
+
+class Line(NamedTuple):
+    """One collective at one size."""
+
+    collective: str
+    nbytes: int  # of the whole vector, also for allgather and reduce-scatter
+    time: float | Wall  # s; a Wall where it was measured
+    algbw: float  # B/s
+    busbw: float  # B/s
+
+
+@dataclass(frozen=True)
+class Report:
+    """Lines of one ruler; it prints as text and shows itself in a notebook."""
+
+    kind: str  # "virtual" or "wall"
+    ranks: int
+    lines: tuple[Line, ...]
+
+    def _texts(self):
+        yield ("collective", "size", "time", "algbw", "busbw")
+        for line in self.lines:
+            time = line.time.time if isinstance(line.time, Wall) else seconds(line.time)
+            rates = (si(rate, "B/s") for rate in (line.algbw, line.busbw))
+            yield (line.collective, nbytes(line.nbytes), time, *rates)
+
+    @property
+    def title(self):
+        """The ranks, and what measured times depend on, as text."""
+        walls = [line.time.conditions for line in self.lines if isinstance(line.time, Wall)]
+        return ", ".join([f"{self.ranks} rank{'s' * (self.ranks > 1)}", *dict.fromkeys(walls)])
+
+    def __repr__(self):
+        """Return the table as text, numbers to the right."""
+        rows = list(self._texts())
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        drawn = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        ]
+        return "\n".join([f"{badge(self.kind)}, {self.title}", *drawn])
+
+    def _repr_html_(self):
+        heads, *rows = self._texts()
+        cell = 'style="text-align:right;padding:.2em 0 .2em 1em;font-variant-numeric:tabular-nums"'
+        head = "".join(f'<th scope="col" {cell}>{text}</th>' for text in heads[1:])
+        body = "".join(
+            f'<tr><th scope="row" style="text-align:left;font-weight:inherit">'
+            f"{html.escape(name)}</th>"
+            + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in texts)
+            + "</tr>"
+            for name, *texts in rows
+        )
+        return (
+            f'<div style="overflow-x:auto">{badge(self.kind)._repr_html_()} '
+            f'{html.escape(self.title)}<table style="color:inherit;font-size:.95em"><thead><tr>'
+            f'<th scope="col" style="text-align:left">{heads[0]}</th>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+
+
+def virtual_report(sizes, ranks, network=None, collectives=COLLECTIVES):
+    """Return the `Report` of the simulator's time for each of `collectives` at each of `sizes`.
+
+    sizes : bytes of the whole vector, cut to a multiple of 4 * ranks (float32).  ranks : p.
+    network : Network, or None for `Network()`.
+    Raises ValueError before anything is run if `sizes` is empty or has a negative size, if `ranks`
+    is no integer of at least 1, or for a collective of unknown kind.
+    """
+    network = Network() if network is None else network
+    plan = _plan("virtual_report", sizes, ranks, collectives)
+    lines = (_line(f, n, simulate(_once, ranks, (f, n), network).time, ranks) for f, n in plan)
+    return Report("virtual", ranks, tuple(lines))
+
+
+def wall_report(sizes, ranks, repeats=15, collectives=COLLECTIVES, timeout=60):
+    """Return the `Report` of wall times on `ranks` real processes of this machine.
+
+    repeats : timed calls after two to warm up; the time of a call is the slowest rank's, from a
+    barrier on.  timeout : s for each collective at each size.  Otherwise as `virtual_report`.
+    """
+    require_count("repeats", repeats, "wall_report")
+    plan = _plan("wall_report", sizes, ranks, collectives)
+    lines = []
+    for f, n in plan:
+        times = run(_timed, ranks, (f, n, repeats), timeout=timeout).results
+        lines.append(_line(f, n, wall_of(np.max(times, axis=0)), ranks))
+    return Report("wall", ranks, tuple(lines))
+
+
+def _plan(caller, sizes, ranks, collectives):
+    """Return (collective, elements) for each line, once all arguments are found right."""
+    require_count("ranks", ranks, caller)
+    sizes = list(sizes)
+    if not sizes or min(sizes) < 0:
+        raise ValueError(f"{caller} needs one or more sizes of at least 0 bytes, got {sizes}")
+    for f in collectives:
+        bus_factor(f, ranks)
+    return [(f, int(size) // (4 * ranks) * ranks) for size in sizes for f in collectives]
+
+
+def _line(f, n, time, p):
+    middle = time.median if isinstance(time, Wall) else time
+    algbw = 4 * n / middle if middle else math.nan  # alone, a collective may take no time
+    return Line(f.__name__, 4 * n, time, algbw, algbw * bus_factor(f, p))
+
+
+def _input(f, n, p):
+    """Return what one rank brings to a vector of n elements: to an allgather, a chunk."""
+    return np.ones(n // p if f.__name__.endswith("allgather") else n, np.float32)
+
+
+def _once(comm, f, n):
+    f(_input(f, n, comm.size), comm)
+
+
+def _timed(comm, f, n, repeats):
+    """Return the wall times, s, of `repeats` calls of `f` on this rank, after two to warm up."""
+    x, times = _input(f, n, comm.size), []
+    for _ in range(repeats + 2):
+        comm.Barrier()
+        start = perf_counter()
+        f(x, comm)
+        times.append(perf_counter() - start)
+    return times[2:]
