@@ -107,7 +107,7 @@ class Report:
 def virtual_report(sizes, ranks, network=None, collectives=COLLECTIVES):
     """Return the `Report` of the simulator's time for each of `collectives` at each of `sizes`.
 
-    sizes : bytes of the whole vector, cut to a multiple of 4 * ranks (float32).  ranks : p.
+    sizes : bytes of the whole vector, cut to whole elements of 4 bytes (float32).  ranks : p.
     network : Network, or None for `Network()`.
     Raises ValueError before anything is run if `sizes` is empty or has a negative size, if `ranks`
     is no integer of at least 1, or for a collective of unknown kind.
@@ -141,7 +141,7 @@ def _plan(caller, sizes, ranks, collectives):
         raise ValueError(f"{caller} needs one or more sizes of at least 0 bytes, got {sizes}")
     for f in collectives:
         bus_factor(f, ranks)
-    return [(f, int(size) // (4 * ranks) * ranks) for size in sizes for f in collectives]
+    return [(f, int(size) // 4) for size in sizes for f in collectives]
 
 
 def _line(f, n, time, p):
@@ -150,21 +150,24 @@ def _line(f, n, time, p):
     return Line(f.__name__, 4 * n, time, algbw, algbw * bus_factor(f, p))
 
 
-def _input(f, n, p):
-    """Return what one rank brings to a vector of n elements: to an allgather, a chunk."""
-    return np.ones(n // p if f.__name__.endswith("allgather") else n, np.float32)
+def _bring(comm, f, n):
+    """Return what this rank calls `f` with where the whole vector has n elements."""
+    if not f.__name__.endswith("allgather"):
+        return np.ones(n, np.float32), comm
+    p, r = comm.size, comm.rank
+    return np.ones(n // p + (r < n % p), np.float32), comm, n  # chunk r
 
 
 def _once(comm, f, n):
-    f(_input(f, n, comm.size), comm)
+    f(*_bring(comm, f, n))
 
 
 def _timed(comm, f, n, repeats):
     """Return the wall times, s, of `repeats` calls of `f` on this rank, after two to warm up."""
-    x, times = _input(f, n, comm.size), []
+    arguments, times = _bring(comm, f, n), []
     for _ in range(repeats + 2):
         comm.Barrier()
         start = perf_counter()
-        f(x, comm)
+        f(*arguments)
         times.append(perf_counter() - start)
     return times[2:]
