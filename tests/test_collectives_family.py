@@ -87,6 +87,14 @@ def test_allreduce_is_the_sum_on_every_rank_and_leaves_x_alone(allreduce, p, n, 
 
 
 @pytest.mark.parametrize("allreduce", ALLREDUCES)
+@pytest.mark.parametrize("p", [16, 33, 60])
+def test_many_ranks_sum_as_well(allreduce, p):
+    x = vectors(p, 50, seed=p)
+    for got in on_ranks(allreduce, x).results:
+        np.testing.assert_array_equal(got, x.sum(axis=0))
+
+
+@pytest.mark.parametrize("allreduce", ALLREDUCES)
 @pytest.mark.parametrize("p", [2, 4, 6, 7, 9])
 def test_ranks_agree_to_the_bit_where_sums_round(allreduce, p):
     rng = np.random.default_rng(1)

@@ -105,6 +105,7 @@ def test_real_processes_give_wall_times():
     for line in report.lines:
         assert isinstance(line.time, Wall)
         assert line.time.repeats == 3
+        assert 0 < line.time.median < 1
         assert line.algbw == line.busbw == pytest.approx(4096 / line.time.median)
     assert "2 ranks, 3 runs" in repr(report)
     assert "IQR" in report._repr_html_()

@@ -57,15 +57,15 @@ def double_tree_allreduce(x, comm, segments=None):
         if take is not None:
             take += got
 
-    # Down: the same rounds backwards. What went up last comes down first, so count segments
-    # backwards as well.
+    # Down: the same rounds backwards, so what went up last comes down first.
     for j in range(last, -1, -1):
         to, source = _active(below, j, k), _active(above, j, k)
-        give, take = (line and pieces[line[1]][k - 1 - line[2]] for line in (to, source))
+        give, take = (line and pieces[line[1]][line[2]] for line in (to, source))
         _exchange(comm, give, to, take, source)
     return out
 
 
+@cache
 def double_trees(p):
     """Return two trees over ranks 0 .. p-1, each a tuple of every rank's parent, None for the root.
 
