@@ -15,6 +15,7 @@ from dlpar.world.constants import (
 )
 from dlpar.world.network import Network
 from dlpar.world.real.run import run
+from dlpar.world.topology import Link, Topology
 from dlpar.world.trace import Message, Outcome, Span, Trace
 from dlpar.world.virtual.deadlock import Deadlock
 from dlpar.world.virtual.simulate import simulate
@@ -31,12 +32,14 @@ __all__ = [
     "SUM",
     "UNDEFINED",
     "Deadlock",
+    "Link",
     "MPIError",
     "Message",
     "Network",
     "Outcome",
     "Span",
     "Status",
+    "Topology",
     "Trace",
     "run",
     "simulate",

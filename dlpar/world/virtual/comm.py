@@ -29,10 +29,11 @@ class SimComm(Collectives):
         return self.size
 
     def declare_work(self, seconds, flops):
-        """Move this rank's clock on by `seconds`, or by `flops` at the network's rate."""
+        """Move this rank's clock on by `seconds` or `flops` of work, at this rank's speed."""
         me = self._me
         start = me.clock
-        me.clock += flops / self._world.network.flops if seconds is None else seconds
+        nominal = flops / self._world.network.flops if seconds is None else seconds
+        me.clock += nominal / me.speed
         self._world.spans.append((me.number, "work", start, me.clock))
 
     # ------------------------------------------------------------- sending
@@ -142,8 +143,9 @@ class SimComm(Collectives):
         """Wait until a message that fits is there, without receiving it; return True."""
         wanted = self._wanted(source, tag)
         me, start = self._me, self._me.clock
-        while (envelope := self._world.first_arrived(me, wanted)) is None:
-            self._world.block(me, Probing(me, self._peers, wanted))
+        world = self._world
+        while (envelope := world.first_arrived(me, wanted)) is None or envelope.known == math.inf:
+            world.block(me, Probing(me, self._peers, wanted))
         if envelope.known > start:
             me.clock = envelope.known
             self._world.spans.append((me.number, "Probe", start, me.clock))

@@ -37,12 +37,14 @@ class Rank:
         "posted",
         "posts",
         "result",
+        "speed",
         "wild",
     )
 
     def __init__(self, number):
         self.number = number
         self.clock = 0.0  # s
+        self.speed = 1.0  # of work, against the declared one: a straggler's is below 1
         self.out_free = 0.0  # s, when the outgoing link has sent all it was given
         self.in_free = 0.0  # s, the same for the incoming link
         self.posted = {}  # (communicator, source, tag) -> receives that wait for a message
