@@ -139,6 +139,7 @@ def test_each_gpu_of_a_dgx1_has_six_nvlinks_and_a_ring_goes_over_each_link_once(
     assert len({crossed[0] for crossed in links}) == 8
     placed = dgx1.placed(f"gpu{g}" for g in ring)
     out = simulate(lambda comm: ring_allreduce(np.ones(8000), comm), 8, network=placed)
+    assert len(placed.bytes_carried(out.trace)) == 8  # each link, one way
     # What a rank passes on is what it has just received: the slowest 14 links in a row decide.
     hop = [crossed[0].latency + 8000 / crossed[0].bandwidth for crossed in links]
     slowest = max(sum((hop * 3)[start : start + 14]) for start in range(8))

@@ -254,6 +254,34 @@ def test_the_order_of_what_happens_at_once_changes_no_bit(case, random):
     assert received([plan[i] for i in order], topology, p) == [times[i] for i in order]
 
 
+def test_rates_are_found_anew_for_those_flows_only_that_contend():
+    # Three flows of half the middle link's capacity each: too much, until the short one has ended.
+    links = [Link(f"d{i}", "l" if i % 2 == 0 else "r", 0.0, B / 2) for i in range(6)]
+    topology = Topology([*links, Link("l", "r", 0.0, B)], [f"d{i}" for i in range(6)])
+    planned = []
+
+    def count(world, flows):
+        planned.append(len(flows))
+        plan(world, flows)
+
+    plan = RoutedWorld._plan
+    with mock.patch.object(RoutedWorld, "_plan", count):
+        received([(0, 1, 30_000, 0.0), (2, 3, 10_000, 0.0), (4, 5, 20_000, 0.0)], topology)
+        assert planned == [3, 1, 1]
+        received([(i, (i + 1) % 8, 10_000, 0.0) for i in range(8)], star(8))
+        assert planned == [3, 1, 1]
+
+
+def test_the_bytes_on_each_link_are_counted_each_way():
+    n, topology = 1000, dumbbell(2)
+    out = simulate(exchange, 4, ([(0, 1, n, 0.0), (2, 3, n, 0.0), (1, 2, n, 0.0)],), topology)
+    carried = topology.bytes_carried(out.trace)
+    assert carried == {
+        ("d0", "left"): n, ("d2", "left"): n, ("left", "right"): 2 * n, ("right", "d1"): n,
+        ("right", "d3"): n, ("d1", "right"): n, ("right", "left"): n, ("left", "d2"): n,
+    }  # fmt: skip
+
+
 # ---------------------------------------------- the engine's rules still hold
 
 

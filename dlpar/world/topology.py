@@ -163,6 +163,20 @@ class Topology:
             for stage in self.stages(a, b)
         )
 
+    def bytes_carried(self, trace):
+        """Return {(a, b): bytes}: what the messages of `trace` brought over each link, each way.
+
+        Only links that carried something are in it; messages that nobody received count too.
+        """
+        places = self.devices_of(trace.size)
+        carried: dict[tuple[str, str], int] = {}
+        for message in trace.messages:
+            for stage in self.stages(places[message.source], places[message.dest]):
+                for link, forward in stage:
+                    way = (link.a, link.b) if forward else (link.b, link.a)
+                    carried[way] = carried.get(way, 0) + message.nbytes
+        return carried
+
     def flat(self, ranks):
         """Return the Network whose alpha and beta are those of the slowest neighbours in rank.
 

@@ -41,8 +41,8 @@ def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
     TimeoutError : the wall time is over; it says where every rank stands.
     MPIError, and whatever else a rank raises, with a note that names the rank.
 
-    Cost: about 4 us of wall time a message, whatever the number of ranks; on a Topology 10, and
-    more where many flows contend.
+    Cost: about 4 us of wall time a message, whatever the number of ranks; on a Topology 6
+    where no link is shared, 10 where a few flows contend, and in proportion to their number.
     """
     check_call(program, ranks, args, timeout)
     if network is None:
