@@ -16,6 +16,7 @@ from dlpar.figures import (
     chunk_grid,
     convergence,
     cost_plot,
+    crossover_map,
     frames_of,
     paths,
     space_time,
@@ -59,12 +60,18 @@ def descended():
     return paths(lambda u, v: u**2 + v**2, routes, (-3, 3), (-2, 2))
 
 
+def crossed():
+    found = [["tree"] * 3, ["tree", "ring", "ring"]]
+    return crossover_map([100, 1e4, 1e6], [2, 4], found, lambda n, p: "ring" if n > p else "tree")
+
+
 ALL = {
     "space_time": lambda: space_time(three_messages()),
     "ring": lambda: space_time(ring(4)),
     "nothing": lambda: space_time(Trace(1, [], [])),
     "chunk_grid": lambda: chunk_grid(frames_of(ring_allreduce, 3)),
     "cost_plot": plotted,
+    "crossover_map": crossed,
     "convergence": trained,
     "paths": descended,
 }

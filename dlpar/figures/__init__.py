@@ -4,6 +4,7 @@ from dlpar.figures.bandwidth_ladder import Rung, bandwidth_ladder
 from dlpar.figures.chunk_grid import chunk_grid
 from dlpar.figures.convergence import convergence
 from dlpar.figures.cost_plot import cost_plot
+from dlpar.figures.crossover_map import crossover_map
 from dlpar.figures.divergence_strip import divergence_strip
 from dlpar.figures.figure import Figure
 from dlpar.figures.frames import Frame, Move, frames_of
@@ -13,6 +14,7 @@ from dlpar.figures.paths import paths
 from dlpar.figures.roofline import Roof, roofline
 from dlpar.figures.space_time import space_time
 from dlpar.figures.thread_memory import thread_memory
+from dlpar.figures.topology_map import topology_map
 from dlpar.figures.wait_for import wait_for
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "chunk_grid",
     "convergence",
     "cost_plot",
+    "crossover_map",
     "divergence_strip",
     "frames_of",
     "magnitudes",
@@ -33,5 +36,6 @@ __all__ = [
     "roofline",
     "space_time",
     "thread_memory",
+    "topology_map",
     "wait_for",
 ]
