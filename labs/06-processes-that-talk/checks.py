@@ -8,8 +8,9 @@ from dlpar import simulate
 from dlpar.labs import CheckFailure, Task, close, same
 from dlpar.world import Network, work
 
-# No message is eager here: a blocking Send waits for its receiver, as large ones do everywhere.
-NETWORK = Network(alpha=5e-6, beta=1e-10, eager_limit=0)
+# A blocking Send waits for its receiver on the first, as large ones do everywhere, and not on the
+# second. What a program gives, sends and takes must not depend on it.
+STRICT, EAGER = (Network(alpha=5e-6, beta=1e-10, eager_limit=limit) for limit in (0, np.inf))
 LIMIT = 4  # s of wall time for one input, which takes milliseconds
 SLACK = 1.001  # on virtual time, which is exact: room for the rounding of sums
 LOSS, GRADIENT = 1, 2  # the tags of `report`
@@ -19,17 +20,17 @@ COLLECTIVES = {
 }  # fmt: skip
 
 
-# Each of the next five tries one input; the numbers in it are drawn from `rng`.
+# Each of the next eight tries one input; the numbers in it are drawn from `rng`.
 
 
-def report(function, rng, p, n):
+def report(function, rng, network, p, n):
     losses, gradients = rng.integers(1, 99, p) / 4, rng.integers(-99, 100, (p, n)).astype(float)
 
     def program(comm):
         work(comm, seconds=(p - comm.rank) * 20e-6)
         return function(float(losses[comm.rank]), gradients[comm.rank].copy(), comm)
 
-    out = simulated(program, p)
+    out = simulated(program, p, network)
     got = out.results[0]
     if not (isinstance(got, tuple | list) and len(got) == 2):
         raise CheckFailure("rank 0 must return two arrays: `losses, gradients`")
@@ -46,23 +47,67 @@ def report(function, rng, p, n):
             raise CheckFailure(said + "a loss has tag LOSS, 1, and a gradient has tag GRADIENT, 2")
 
 
-def mean_losses(function, rng, counts):
+def rotate(function, rng, network, p, k, n):
+    arrays = rng.integers(-99, 100, (p, n)).astype(float)
+    mine = arrays.copy()
+    out = simulated(lambda comm: function(mine[comm.rank], k, comm), p, network)
+    for rank, got in enumerate(out.results):
+        same(got, arrays[(rank - k) % p], f"rank {rank}")
+    unchanged(mine, arrays)
+    no_collectives(out.trace)
+    moves = int(k % p != 0)
+    par(out.trace, [moves] * p, nbytes=arrays[0].nbytes)
+    message = STRICT.alpha + arrays[0].nbytes * STRICT.beta
+    in_time(out.time, moves * message, "all arrays travel at the same time")
+
+
+def mean_losses(function, rng, network, counts):
     losses, longest = [rng.integers(1, 99, k) / 4 for k in counts], max(counts)
     steps = [[mine[s] for mine in losses if s < len(mine)] for s in range(longest)]
-    out = simulated(lambda comm: function(losses[comm.rank].copy(), comm), len(counts))
+    p = len(counts)
+    out = simulated(lambda comm: function(losses[comm.rank].copy(), comm), p, network)
     for rank, got in enumerate(out.results):
         close(got, np.array([np.mean(step) for step in steps]), rtol=1e-12, who=f"rank {rank}")
-    par(out.trace, [0] * len(counts))
+    par(out.trace, [0] * p)
     calls = sum(span.rank == 0 and span.what in COLLECTIVES for span in out.trace.spans)
     if calls > max(2, longest + 1):
         said = f"each rank called {calls} collectives in {longest} steps, par is {longest + 1}"
         raise CheckFailure(f"{said}: one a step, and one more")
 
 
-def diffuse(function, rng, steps, lengths):
+def sums(function, rng, network, p, lengths):
+    names = [f"layer{i}" for i in range(len(lengths))]
+    brought = [[rng.integers(-99, 100, n).astype(float) for n in lengths] for _ in range(p)]
+    orders = [np.arange(len(names))[:: 1 - 2 * (r % 2)] for r in range(p)]  # two always cross
+    orders = [order if r < 2 else rng.permutation(order) for r, order in enumerate(orders)]
+    mine = [
+        {names[i]: arrays[i].copy() for i in order}
+        for arrays, order in zip(brought, orders, strict=True)
+    ]
+    out = simulated(lambda comm: function(mine[comm.rank], comm), p, network)
+    for rank, got in enumerate(out.results):
+        if not isinstance(got, dict):
+            raise CheckFailure(f"rank {rank} must return a dict, name to sum")
+        same(sorted(map(str, got)), names[rank::p], f"the names of its sums: rank {rank}")
+        for i in range(rank, len(names), p):
+            same(got[names[i]], sum(arrays[i] for arrays in brought), f"{names[i]}: rank {rank}")
+    for rank in range(p):
+        unchanged([mine[rank][name] for name in names], brought[rank], [rank] * len(names))
+    par(out.trace, [0] * p)
+    calls = [span for span in out.trace.spans if span.what in COLLECTIVES]
+    for span in calls:
+        if span.what != "Reduce":
+            said = f"rank {span.rank} called {span.what}"
+            raise CheckFailure(f"{said}; a sum goes to its owner alone, by Reduce")
+    most = sum(span.rank == 0 for span in calls)
+    if most > len(names):
+        raise CheckFailure(f"each rank called Reduce {most} times, par is {len(names)}")
+
+
+def diffuse(function, rng, network, steps, lengths):
     parts, p = [rng.integers(-99, 100, n).astype(float) for n in lengths], len(lengths)
     mine = [part.copy() for part in parts]
-    out = simulated(lambda comm: function(mine[comm.rank], steps, comm), p)
+    out = simulated(lambda comm: function(mine[comm.rank], steps, comm), p, network)
     wanted = np.split(diffused(np.concatenate(parts), steps), np.cumsum(lengths)[:-1])
     for rank, (got, want) in enumerate(zip(out.results, wanted, strict=True)):
         close(got, want, rtol=1e-12, atol=1e-12, who=f"rank {rank}")
@@ -72,7 +117,7 @@ def diffuse(function, rng, steps, lengths):
         if abs(m.source - m.dest) != 1:
             raise CheckFailure(f"rank {m.source} sent to rank {m.dest}, which is no neighbour")
     par(out.trace, [steps * ((r > 0) + (r < p - 1)) for r in range(p)], nbytes=8)
-    message = NETWORK.alpha + 8 * NETWORK.beta
+    message = STRICT.alpha + 8 * STRICT.beta
     in_time(out.time, 4 * steps * message, "4 messages' time a step, however many ranks")
 
 
@@ -84,7 +129,48 @@ def diffused(rod, steps):
     return rod
 
 
-def ring_map(function, rng, p, n, micros):
+def serve(function, rng, network, steps, micros):
+    p, first = len(steps), rng.integers(-99, 100, len(steps) + 2).astype(float)
+    pushes = [rng.integers(-9, 10, first.size).astype(float) for _ in range(sum(steps))]
+    for rank, push in zip(np.repeat(range(p), steps), pushes, strict=True):
+        push[:p] = np.arange(p) == rank  # so w[rank] counts the steps of rank that w knows
+    mine = [first.copy() for _ in steps]
+    queues = [pushes[sum(steps[:r]) : sum(steps[: r + 1])] for r in range(p)]
+
+    def program(comm):
+        r, taken = comm.rank, 0
+
+        def gradient(w):
+            nonlocal taken
+            if taken == steps[r]:
+                raise CheckFailure(f"rank {r} took more than its {steps[r]} steps")
+            if not (isinstance(w, np.ndarray) and w.shape == first.shape):
+                raise CheckFailure(f"rank {r} must call gradient with the weights, {first.shape}")
+            if first[r] - w[r] != taken:
+                said = f"rank {r}, step {taken + 1}: its weights know of {first[r] - w[r]:g}"
+                raise CheckFailure(f"{said} of its own earlier steps, not of {taken}")
+            taken += 1
+            work(comm, seconds=micros * 1e-6 * (1 + r))
+            return queues[r][taken - 1].copy()
+
+        result = function(mine[r], steps[r], comm, gradient)
+        if taken < steps[r]:
+            raise CheckFailure(f"rank {r} took {taken} of its {steps[r]} steps")
+        return result
+
+    out = simulated(program, p, network)
+    same(out.results[0], first - sum(pushes), "rank 0")
+    for rank in range(1, p):
+        same(out.results[rank], None, f"rank {rank}, a worker,")
+    unchanged(mine, [first] * p)
+    no_collectives(out.trace)
+    par(out.trace, [sum(steps)] + [k + 1 for k in steps[1:]])
+    hop = STRICT.alpha + first.nbytes * STRICT.beta
+    alone = max(k * micros * 1e-6 * (1 + r) for r, k in enumerate(steps))
+    in_time(out.time, alone + (2 * sum(steps) + p) * hop, "no worker waits for another's work")
+
+
+def ring_map(function, rng, network, p, n, micros):
     blocks, calls, seconds = rng.integers(-99, 100, (p, n)).astype(float), [0] * p, micros * 1e-6
     mine = blocks.copy()
 
@@ -96,7 +182,7 @@ def ring_map(function, rng, p, n, micros):
 
         return function(mine[comm.rank], comm, work_on)
 
-    out = simulated(program, p)
+    out = simulated(program, p, network)
     for rank, got in enumerate(out.results):
         close(got, np.array([value_of(b) for b in blocks]), rtol=1e-12, who=f"rank {rank}")
         if calls[rank] != p:
@@ -107,7 +193,7 @@ def ring_map(function, rng, p, n, micros):
         if m.dest != (m.source + 1) % p:
             raise CheckFailure(f"rank {m.source} sent to rank {m.dest}, not its right neighbour")
     par(out.trace, [p - 1] * p, nbytes=blocks[0].nbytes)
-    message = NETWORK.alpha + blocks[0].nbytes * NETWORK.beta
+    message = STRICT.alpha + blocks[0].nbytes * STRICT.beta
     in_time(out.time, (p - 1) * max(message, seconds) + seconds, "(p-1) max(M, W) + W")
 
 
@@ -117,7 +203,7 @@ def value_of(block):
     return float(block @ np.arange(1.0, block.size + 1)) + 0.5
 
 
-def farm(function, rng, p, n):
+def farm(function, rng, network, p, n):
     seconds, solved = rng.integers(200, 600, n) * 1e-6, [0] * n
     if n > 2:
         seconds[rng.integers(n // 2)] = n * 300e-6  # one takes as long as many others
@@ -132,7 +218,7 @@ def farm(function, rng, p, n):
 
         return function(n, comm, solve)
 
-    out = simulated(program, p)
+    out = simulated(program, p, network)
     close(out.results[0], np.arange(n) ** 2 + 0.5, rtol=1e-12, who="rank 0")
     for task, times in enumerate(solved):
         if times != 1:
@@ -149,7 +235,7 @@ def farm_seconds(seconds, p):
     """Return how long the tasks take if whoever is free gets the next one, messages included."""
     if p == 1:
         return sum(seconds)
-    hop = NETWORK.alpha + 8 * NETWORK.beta
+    hop = STRICT.alpha + 8 * STRICT.beta
     free = [worker * hop for worker in range(1, p)]  # s, when each worker has its first task
     for task in seconds:
         heapq.heapreplace(free, free[0] + task + 2 * hop)
@@ -159,9 +245,9 @@ def farm_seconds(seconds, p):
 # What they share
 
 
-def simulated(program, p):
-    """Run `program` on `p` ranks of the strict network."""
-    return simulate(program, ranks=p, network=NETWORK, timeout=LIMIT)
+def simulated(program, p, network):
+    """Run `program` on `p` ranks."""
+    return simulate(program, ranks=p, network=network, timeout=LIMIT)
 
 
 def par(trace, messages, nbytes=None):
@@ -183,9 +269,10 @@ def in_time(took, allowed, why):
         raise CheckFailure(said)
 
 
-def unchanged(mine, before):
+def unchanged(mine, before, ranks=None):
     """The function has not written into its argument."""
-    for rank, (now, then) in enumerate(zip(mine, before, strict=True)):
+    ranks = range(len(mine)) if ranks is None else ranks
+    for rank, now, then in zip(ranks, mine, before, strict=True):
         if not np.array_equal(now, then):
             raise CheckFailure(f"rank {rank}'s own array was changed: work on a copy")
 
@@ -199,12 +286,17 @@ def no_collectives(trace):
 
 
 def on(attempt, words, shapes):
-    """Return the check that makes `attempt` on each of `shapes(rng)`, `words` being its words."""
+    """Return the check that makes `attempt` on each of `shapes(rng)`, `words` being its words.
+
+    All shapes on the strict network come first: what fails there is what a learner should read.
+    """
 
     def check(function, rng):
-        for shape in shapes(rng):
-            yield words.format(*shape)
-            attempt(function, rng, *shape)
+        drawn = shapes(rng)
+        for network, where in ((STRICT, ""), (EAGER, ", all messages eager")):
+            for shape in drawn:
+                yield words.format(*shape) + where
+                attempt(function, rng, network, *shape)
 
     return check
 
@@ -229,6 +321,21 @@ def drawn(program):
     from dlpar.figures import space_time
 
     return space_time(simulate(program, ranks=4, timeout=LIMIT).trace)
+
+
+def draw_rotate(function):
+    return drawn(lambda comm: function(np.ones(1000), 1, comm))
+
+
+def draw_serve(function):
+    def program(comm):
+        def gradient(w):
+            work(comm, seconds=[0, 20e-6, 35e-6, 60e-6][comm.rank])
+            return w / 2
+
+        return function(np.ones(4), [0, 4, 2, 1][comm.rank], comm, gradient)
+
+    return drawn(program)
 
 
 def draw_diffuse(function):
@@ -269,12 +376,33 @@ TASKS = (
         par="2 messages a worker",
     ),
     task(
+        rotate,
+        "p={0}, k={1}, n={2}",
+        public=[(4, 2, 3), (5, 1, 1000), (3, -1, 2), (1, 1, 4), (4, 7, 1), (3, 3, 2),
+                (6, 3, 20_000)],
+        held_out=lambda rng: [
+            (p, k + whole(rng, -2, 3) * p, whole(rng, 1, 40))
+            for p, k in ((2, 1), (6, 4), (7, 3), (9, 6), (5, 0))
+        ],
+        points=2,
+        par="one message a rank, and the time of one",
+        show=draw_rotate,
+    ),
+    task(
         mean_losses,
         "the ranks have {0} losses",
         public=[(k,) for k in [(3, 3), (4, 2), (1, 0, 3), (5,), (0, 0), (2, 4, 3, 0, 4)]],
         held_out=lambda rng: [(whole(rng, 0, 7, p),) for p in (2, 3, 5)],
         points=2,
         par="one collective a step, and one more",
+    ),
+    task(
+        sums,
+        "p={0}, gradients of {1} numbers",
+        public=[(2, (3, 3)), (3, (4, 2, 4, 1)), (4, (2, 5)), (1, (3, 1)), (2, ()), (3, (2,) * 7)],
+        held_out=lambda rng: [(p, whole(rng, 1, 4, 6)) for p in (2, 3, 5)],
+        points=2,
+        par="one Reduce a gradient",
     ),
     task(
         diffuse,
@@ -285,6 +413,16 @@ TASKS = (
         points=3,
         par="one message of 8 bytes to each neighbour a step",
         show=draw_diffuse,
+    ),
+    task(
+        serve,
+        "the ranks take {0} steps",
+        public=[((0, 2, 2), 100), ((0, 3, 1, 0), 200), ((0, 4), 50), ((0,), 10), ((0, 0, 0), 10),
+                ((0, 1, 0, 5, 2, 3), 300)],
+        held_out=lambda rng: [((0, *whole(rng, 0, 6, p)), whole(rng, 100, 400)) for p in (2, 3, 5)],
+        points=3,
+        par="2 messages a step, and one from each worker",
+        show=draw_serve,
     ),
     task(
         ring_map,

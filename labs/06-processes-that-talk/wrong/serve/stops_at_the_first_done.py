@@ -1,0 +1,26 @@
+"""Goes home when the first worker does."""
+
+import numpy as np
+
+from dlpar.world import ANY_SOURCE, ANY_TAG, Status
+
+CAUGHT = r"the ranks take \(0, 2, 2\) steps: deadlock: .*finished"
+PUSH, DONE = 1, 2
+
+
+def serve(weights, steps, comm, gradient):
+    w, status = weights.copy(), Status()
+    if comm.rank > 0:
+        for _ in range(steps):
+            comm.Send(gradient(w), dest=0, tag=PUSH)
+            comm.Recv(w, source=0)
+        comm.Send(np.empty(0), dest=0, tag=DONE)
+        return None
+    g = np.empty_like(w)
+    while comm.size > 1:
+        comm.Recv(g, source=ANY_SOURCE, tag=ANY_TAG, status=status)
+        if status.Get_tag() == DONE:
+            break
+        w -= g
+        comm.Send(w, dest=status.Get_source())
+    return w
