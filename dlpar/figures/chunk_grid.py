@@ -5,7 +5,7 @@ from collections import defaultdict
 from dlpar.figures.figure import HEAD, Panel, header
 from dlpar.figures.frames import MOST
 from dlpar.figures.stepper import Stepper
-from dlpar.figures.svg import LINE, arrowhead, box, counted, hue, points, tag, text, title
+from dlpar.figures.svg import LINE, arrowhead, box, counted, hue, num, points, tag, text, title
 
 _LEFT, _GAP, _WIDEST = 58.0, 20.0, 120.0
 
@@ -83,16 +83,17 @@ class _Grid:
     def frame(self, frame):
         """Return one step: a path a hue, the frames of finished sums, the arrows."""
         slices, finished = defaultdict(list), []
-        wide = (self.cell - 4) / self.p
+        wide = (self.cell - 4) / self.p  # of a slice, which is a thick stroke: few bytes a frame
+        bar = wide - 0.7
         for r, row in enumerate(frame.held):
             for c, ranks in enumerate(row):
                 for k in sorted(ranks):
-                    left = self.x(c) + 2 + k * wide
-                    slices[k].append(box(left, self.y(r) + 2, wide - 0.7, self.high - 4))
+                    at = self.x(c) + 2 + (k + 0.5) * wide
+                    slices[k].append(f"M{num(at)} {num(self.y(r) + 2)}v{num(self.high - 4)}")
                 if len(ranks) == self.p:
                     finished.append(self._box(r, c, 0.5))
         parts = [
-            tag("path", d="".join(slices[k]), fill=hue(k), class_=f"held-{k}")
+            tag("path", d="".join(slices[k]), stroke=hue(k), stroke_width=bar, class_=f"held-{k}")
             for k in sorted(slices)
         ]
         if finished:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dlpar.figures.svg import counted
-from dlpar.world import simulate
+from dlpar.world import Network, simulate
 
 MOST = 8  # ranks and chunks: more have no room in a figure
+_ONE_AT_A_TIME = Network(alpha=0.0, beta=1.0, eager_limit=math.inf)  # s: sizes are all that counts
 
 
 class Move(NamedTuple):
@@ -32,8 +33,9 @@ def frames_of(allreduce, ranks, chunks=None):
     """Run `allreduce(x, comm)` in `simulate` and return the `Frame`s of that run.
 
     Rank r contributes 2^r to each sum, and chunk c is scaled by 2^(ranks c): then every number
-    that is sent tells, exactly, which chunk it is and which ranks are in it. Messages that arrive
-    at the same virtual time make one step. A sum that arrives is added to what lies there if it
+    that is sent tells, exactly, which chunk it is and which ranks are in it. A rank's link carries
+    one message at a time, each in a time proportional to its size, and messages that arrive at the
+    same virtual time make one step. A sum that arrives is added to what lies there if it
     brings only ranks that are new, and replaces it otherwise; what the ranks return must agree
     with that to the bit.
 
@@ -53,7 +55,7 @@ def frames_of(allreduce, ranks, chunks=None):
         x = 2.0 ** (comm.rank + ranks * np.arange(chunks))
         return allreduce(x, _Listening(comm, sent))
 
-    outcome = simulate(program, ranks)
+    outcome = simulate(program, ranks, network=_ONE_AT_A_TIME)
     payloads = {pair: iter(values) for pair, values in sent.items()}
     messages = [(m.received, m, next(payloads[m.source, m.dest])) for m in outcome.trace.messages]
     received = [arrival for arrival in messages if not math.isnan(arrival[0])]
