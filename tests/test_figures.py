@@ -20,11 +20,12 @@ from dlpar.figures import (
     frames_of,
     paths,
     space_time,
+    topology_map,
 )
 from dlpar.figures.axes import linear_ticks, log_ticks, spread, tick_text
 from dlpar.figures.svg import DARK, LIGHT
 from dlpar.rulers import Wall
-from dlpar.world import PROC_NULL, Message, Span, Trace, simulate
+from dlpar.world import PROC_NULL, Message, Span, Trace, presets, simulate
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "</text><script>alert(1)</script>\"'&\x00\ud800"
@@ -74,6 +75,8 @@ ALL = {
     "crossover_map": crossed,
     "convergence": trained,
     "paths": descended,
+    "topology_map": lambda: topology_map(presets.dgx1(), [(0, 5)]),
+    "loads": lambda: topology_map(presets.star(4), trace=ring(4)),
 }
 each = pytest.mark.parametrize("draw", ALL.values(), ids=ALL)
 

@@ -78,6 +78,14 @@ CUBE_MESH = {
     (2, 6): 1, (3, 7): 1, (4, 5): 1, (4, 6): 1, (4, 7): 2, (5, 6): 2, (5, 7): 1, (6, 7): 2,
 }  # fmt: skip
 
+# Two faces of four GPUs, the second behind the first; the PCIe switches above and below each.
+_CORNERS = {0: (0.0, 0.0), 1: (1.0, 0.0), 2: (1.0, 1.0), 3: (0.0, 1.0)}
+_CUBE = {f"gpu{i}": (x + 2.3 * (i // 4), y + 0.5 * (i // 4))
+         for i in range(8) for x, y in [_CORNERS[i % 4]]} | {
+    "pcie0": (0.5, -0.6), "pcie1": (0.5, 1.6), "pcie2": (2.8, -0.1), "pcie3": (2.8, 2.1),
+    "root0": (-0.8, 0.5), "root1": (4.1, 1.0), "nic": (-0.8, -0.3),
+}  # fmt: skip
+
 
 def dgx1(**settings):
     """Join 8 V100s in a hybrid cube mesh of NVLinks; those not joined go over PCIe and QPI.
@@ -91,7 +99,8 @@ def dgx1(**settings):
         if "host" not in k.a + k.b and "network" not in k.b
     ]
     joined = [Link(f"gpu{a}", f"gpu{b}", NEAR, n * NVLINK2) for (a, b), n in CUBE_MESH.items()]
-    return Topology(joined + links, [f"gpu{i}" for i in range(8)], **settings)
+    names = [f"gpu{i}" for i in range(8)]
+    return Topology(joined + links, names, drawn_at=_CUBE, **settings)
 
 
 def dgx2(**settings):
@@ -140,8 +149,8 @@ def torus(rows, columns, latency=1e-6, bandwidth=62 * GB, **settings):
         for x in range(columns):
             links.append(Link(f"d{y},{x}", f"d{y},{(x + 1) % columns}", latency, bandwidth))
             links.append(Link(f"d{y},{x}", f"d{(y + 1) % rows},{x}", latency, bandwidth))
-    devices = [f"d{y},{x}" for y in range(rows) for x in range(columns)]
-    return Topology(links, devices, route, **settings)
+    grid = {f"d{y},{x}": (float(x), float(y)) for y in range(rows) for x in range(columns)}
+    return Topology(links, list(grid), route, drawn_at=grid, **settings)
 
 
 def _round(start, end, n):

@@ -2,8 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from numbers import Real
@@ -75,6 +75,7 @@ class Topology:
     links : Links; at most one between two vertices.  devices : names of vertices.
     route : function (topology, a, b) -> vertices from device a to device b.
     placement : the device of each rank, or None: rank r is on devices[r].
+    drawn_at : (x, y) of each vertex in a drawing, y downwards; empty: the figure finds places.
 
     Source: max-min fairness and progressive filling, Bertsekas & Gallager, Data Networks, 1992,
     section 6.5.2; fluid flows, Casanova et al., SimGrid, JPDC 2014.
@@ -88,12 +89,17 @@ class Topology:
     overhead: float = 0.0  # s of the sender's own time per message; its clock moves on by this
     eager_limit: float = 64 * 1024  # bytes; a blocking Send above it waits for its receiver
     flops: float = 1e12  # FLOP/s of one rank, for work(comm, flops=...)
+    drawn_at: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self):
         """Refuse what is no topology."""
         Network(overhead=self.overhead, eager_limit=self.eager_limit, flops=self.flops)
         known = {end for link in self.links for end in (link.a, link.b)}
-        for name, vertices in (("devices", self.devices), ("stores", self.stores)):
+        for name, vertices in (
+            ("devices", self.devices),
+            ("stores", self.stores),
+            ("drawn_at", self.drawn_at),
+        ):
             for vertex in vertices:
                 if vertex not in known:
                     raise ValueError(f"Topology {name}: no link ends at {vertex!r}")
