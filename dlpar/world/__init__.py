@@ -13,13 +13,14 @@ from dlpar.world.constants import (
     MPIError,
     Status,
 )
+from dlpar.world.faults import Drop, Duplicate, Faults, Kill, Raise, Reorder, Slow
 from dlpar.world.network import Network
 from dlpar.world.real.run import run
 from dlpar.world.topology import Link, Topology
 from dlpar.world.trace import Message, Outcome, Span, Trace
 from dlpar.world.virtual.deadlock import Deadlock
 from dlpar.world.virtual.simulate import simulate
-from dlpar.world.work import work
+from dlpar.world.work import clock, work
 
 __all__ = [
     "ANY_SOURCE",
@@ -32,15 +33,23 @@ __all__ = [
     "SUM",
     "UNDEFINED",
     "Deadlock",
+    "Drop",
+    "Duplicate",
+    "Faults",
+    "Kill",
     "Link",
     "MPIError",
     "Message",
     "Network",
     "Outcome",
+    "Raise",
+    "Reorder",
+    "Slow",
     "Span",
     "Status",
     "Topology",
     "Trace",
+    "clock",
     "run",
     "simulate",
     "work",

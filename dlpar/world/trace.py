@@ -37,12 +37,14 @@ class Trace:
     a span. (Chapter 7 builds collectives whose messages one can see.)
 
     size : ranks.  messages : rows as of Message, those of one sender in the order of sending.
-    spans : rows as of Span. A simulation of a million messages hands over its rows as they are;
+    spans : rows as of Span.  faults : the Strikes of planned faults, in the order in which they
+    struck. A simulation of a million messages hands over its rows as they are;
     they are put in order when first looked at.
     """
 
-    def __init__(self, size, messages, spans):
+    def __init__(self, size, messages, spans, faults=()):
         self.size = size
+        self.faults = list(faults)
         self._messages = messages
         self._spans = spans
 

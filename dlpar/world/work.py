@@ -1,6 +1,7 @@
-"""Declare how long a computation takes, where time is declared."""
+"""Declare how long a computation takes, where time is declared; and read the time."""
 
 import math
+import time
 
 
 def work(comm, *, seconds=None, flops=None):
@@ -19,3 +20,13 @@ def work(comm, *, seconds=None, flops=None):
     declare = getattr(comm, "declare_work", None)
     if declare is not None:
         declare(seconds, flops)
+
+
+def clock(comm):
+    """Return this rank's time, in s: virtual in `simulate`, the machine's on real processes.
+
+    For limits: a rank that polls (`Iprobe`, `Test`) can give up when its time is over. Two ranks'
+    clocks need not agree.
+    """
+    read = getattr(comm, "read_clock", time.perf_counter)
+    return read()

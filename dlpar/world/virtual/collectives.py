@@ -10,6 +10,7 @@ from dlpar.world.buffers import flat_array, writable_array
 from dlpar.world.constants import IN_PLACE, SUM, UNDEFINED, MPIError
 from dlpar.world.virtual.costs import collective_seconds
 from dlpar.world.virtual.deadlock import Deadlock, others_wait
+from dlpar.world.virtual.waiting import fates
 
 
 class Meeting:
@@ -28,10 +29,7 @@ class Meeting:
         names = f"rank{'s' * (len(missing) > 1)} {', '.join(map(str, missing[:8]))}"
         more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
         said = f"waits in {self.call} for {names}{more} to call it"
-        finished = [str(r) for r in missing if world.ranks[r].finished]
-        if finished:
-            said += f", but rank{'s' * (len(finished) > 1)} {', '.join(finished[:8])} has finished"
-        return missing, said
+        return missing, said + fates(world, missing)
 
 
 class Collectives:

@@ -36,6 +36,10 @@ class SimComm(Collectives):
         me.clock += nominal / me.speed
         self._world.spans.append((me.number, "work", start, me.clock))
 
+    def read_clock(self):
+        """Return this rank's clock, in s of virtual time."""
+        return self._me.clock
+
     # ------------------------------------------------------------- sending
 
     def Send(self, buf, dest, tag=0):

@@ -29,6 +29,7 @@ class Rank:
         "arrived_by_key",
         "awaits",
         "clock",
+        "fate",
         "finished",
         "greenlet",
         "in_free",
@@ -55,6 +56,7 @@ class Rank:
         self.awaits = None  # what the rank is blocked in: see waiting.py, or a Meeting
         self.greenlet: greenlet
         self.finished = False
+        self.fate = "has finished"  # of a rank that will do nothing more, in words
         self.result = None
 
 

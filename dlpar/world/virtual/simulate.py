@@ -7,16 +7,19 @@ import traceback
 from pathlib import Path
 
 from dlpar.world.arguments import check_call
+from dlpar.world.faults import Faults
 from dlpar.world.network import Network
 from dlpar.world.topology import Topology
 from dlpar.world.trace import Outcome
 from dlpar.world.virtual.comm import SimComm
 from dlpar.world.virtual.deadlock import whereabouts
 from dlpar.world.virtual.engine import World
+from dlpar.world.virtual.faulty import FaultyRoutedWorld, FaultyWorld
+from dlpar.world.virtual.faulty_comm import FaultyComm, FaultyRoutedComm
 from dlpar.world.virtual.routed import RoutedComm, RoutedWorld
 
 
-def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
+def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None, faults=None):
     """Run `program(comm, *args)` on every rank of a simulated cluster.
 
     Parameters
@@ -30,6 +33,8 @@ def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
     timeout : s of wall time after which the simulation is given up.
     speeds : None, or for each rank the factor by which its `work` is faster than declared, above
         0: `[1, 1, 0.5, 1]` makes rank 2 a straggler; `rng.lognormal(0, 0.1, ranks)` all a little.
+    faults : Faults, what is to go wrong; `Outcome.trace.faults` tells what did. A killed rank's
+        result is None.
 
     Returns
     -------
@@ -40,6 +45,7 @@ def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
     Deadlock : every unfinished rank waits for another; it says who waits for whom.
     TimeoutError : the wall time is over; it says where every rank stands.
     MPIError, and whatever else a rank raises, with a note that names the rank.
+    RuntimeError : a fault that was sure to strike found nothing to strike.
 
     Cost: about 4 us of wall time a message, whatever the number of ranks; on a Topology 6
     where no link is shared, 10 where a few flows contend, and in proportion to their number.
@@ -48,13 +54,7 @@ def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
     if network is None:
         network = Network()
     speeds = _checked_speeds(speeds, ranks)
-    if isinstance(network, Topology):
-        world: World = RoutedWorld(ranks, network)
-        communicator: type[SimComm] = RoutedComm
-    elif isinstance(network, Network):
-        world, communicator = World(ranks, network), SimComm
-    else:
-        raise TypeError(f"network must be a Network or Topology, got {type(network).__name__}")
+    world, communicator = _world(ranks, network, faults)
     everyone = tuple(range(ranks))
     for rank, speed in zip(world.ranks, speeds, strict=True):
         rank.speed = speed
@@ -67,6 +67,23 @@ def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None):
         raise TimeoutError(_too_long(world, timeout, alarm)) from None
     clocks = [rank.clock for rank in world.ranks]
     return Outcome([rank.result for rank in world.ranks], max(clocks), world.trace())
+
+
+def _world(ranks, network, faults):
+    """Return the World that `simulate` asks for, and the class of its communicators."""
+    if not isinstance(network, Network | Topology):
+        raise TypeError(f"network must be a Network or Topology, got {type(network).__name__}")
+    routed = isinstance(network, Topology)
+    if faults is None and routed:
+        return RoutedWorld(ranks, network), RoutedComm
+    if faults is None:
+        return World(ranks, network), SimComm
+    if not isinstance(faults, Faults):
+        raise TypeError(f"faults must be Faults([...]), got {type(faults).__name__}")
+    faults.check_ranks(ranks)
+    if routed:
+        return FaultyRoutedWorld(ranks, network, faults), FaultyRoutedComm
+    return FaultyWorld(ranks, network, faults), FaultyComm
 
 
 def _checked_speeds(speeds, ranks):

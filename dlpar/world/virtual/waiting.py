@@ -75,6 +75,10 @@ def peer_sentence(world, rank, peers, key, verb, more=""):
     strays = sorted({e.key[2] for e in rank.arrived if e.key[:2] == key[:2]})
     if strays and verb == "send":
         said += f" (it has sent only tag {', '.join(map(str, strays))})"
-    if world.ranks[number].finished:
-        said += f", but rank {number} has finished"
-    return (number,), said
+    return (number,), said + fates(world, [number])
+
+
+def fates(world, ranks):
+    """Say which of `ranks` will never come, as ", but rank 1 has finished"; "" if all may."""
+    ended = [f"rank {r} {world.ranks[r].fate}" for r in ranks if world.ranks[r].finished]
+    return f", but {', '.join(ended[:8])}" if ended else ""
