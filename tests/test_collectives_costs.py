@@ -5,23 +5,28 @@ from dlpar import simulate
 from dlpar.collectives import (
     chain_broadcast,
     double_tree_allreduce,
+    leader_allreduce,
     rabenseifner_allreduce,
+    recursive_doubling_allgather,
     recursive_doubling_allreduce,
+    recursive_halving_reduce_scatter,
     ring_allgather,
     tree_allreduce,
     tree_broadcast,
     tree_reduce,
 )
-from dlpar.collectives.costs import ALLREDUCES, OTHERS, best_segments, choose
+from dlpar.collectives.chooser import choose
+from dlpar.collectives.costs import ALLREDUCES, OTHERS, best_segments
 from dlpar.world import Network
 
+ALLGATHERS = [ring_allgather, recursive_doubling_allgather]
 EXACT = {**ALLREDUCES, **OTHERS}
 del EXACT[double_tree_allreduce]  # rounds may overlap: see below
 
 
 def time_of(collective, nbytes, p, network, **options):
     """Simulate `collective` on vectors of `nbytes` bytes; return the virtual time, s."""
-    x = np.zeros(nbytes // p if collective is ring_allgather else nbytes, np.uint8)
+    x = np.zeros(nbytes // p if collective in ALLGATHERS else nbytes, np.uint8)
     return simulate(lambda c: collective(x, c, **options), ranks=p, network=network).time
 
 
@@ -37,7 +42,15 @@ def test_the_formula_is_the_simulators_time(collective, p, overhead, eager_limit
         assert time == pytest.approx(EXACT[collective](nbytes, p, network), rel=1e-9)
 
 
-BOUNDS = [tree_allreduce, tree_reduce, tree_broadcast, recursive_doubling_allreduce]
+BOUNDS = [
+    tree_allreduce,
+    tree_reduce,
+    tree_broadcast,
+    recursive_doubling_allreduce,
+    leader_allreduce,
+    recursive_halving_reduce_scatter,
+    recursive_doubling_allgather,
+]
 
 
 @pytest.mark.parametrize("p", [3, 5, 6, 7, 9, 12])
@@ -89,11 +102,15 @@ def test_gamma_counts_what_the_busiest_rank_adds():
         "recursive_doubling_allreduce": 3 * n,
         "ring_allreduce": 7 * n // 8,
         "rabenseifner_allreduce": 7 * n // 8,
+        "leader_allreduce": n + 3 * n // 4,
+        "hierarchical_allreduce": 7 * n // 8,
         "tree_reduce": 3 * n,
         "tree_broadcast": 0,
         "chain_broadcast": 0,
         "ring_reduce_scatter": 7 * n // 8,
         "ring_allgather": 0,
+        "recursive_halving_reduce_scatter": 7 * n // 8,
+        "recursive_doubling_allgather": 0,
         "pairwise_alltoall": 0,
     }
 

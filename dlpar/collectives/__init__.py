@@ -6,10 +6,15 @@ they run under `simulate`, `run` and `mpiexec` alike.
 
 from dlpar.collectives.alltoall import pairwise_alltoall
 from dlpar.collectives.chain import chain_broadcast
-from dlpar.collectives.costs import choose
+from dlpar.collectives.chooser import choose
 from dlpar.collectives.double_tree import double_tree_allreduce
 from dlpar.collectives.doubling import recursive_doubling_allreduce
+from dlpar.collectives.halving import (
+    recursive_doubling_allgather,
+    recursive_halving_reduce_scatter,
+)
 from dlpar.collectives.hierarchical import hierarchical_allreduce, leader_allreduce
+from dlpar.collectives.in_network import in_network_allreduce
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
@@ -20,11 +25,14 @@ __all__ = [
     "choose",
     "double_tree_allreduce",
     "hierarchical_allreduce",
+    "in_network_allreduce",
     "leader_allreduce",
     "pairwise_alltoall",
     "pass_around_allreduce",
     "rabenseifner_allreduce",
+    "recursive_doubling_allgather",
     "recursive_doubling_allreduce",
+    "recursive_halving_reduce_scatter",
     "ring_allgather",
     "ring_allreduce",
     "ring_reduce_scatter",

@@ -23,3 +23,13 @@ def require_count(name, value, caller):
     """Raise ValueError unless the argument `name` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{caller} needs {name} as an integer of at least 1, got {value!r}")
+
+
+def require_chunk(x, r, chunks, caller):
+    """Raise ValueError unless `x` is as long as rank r's of the `chunks` of a whole vector."""
+    if x.size != chunks[r].size:
+        n = sum(chunk.size for chunk in chunks)
+        raise ValueError(
+            f"{caller} needs chunk {r} of {n} elements over {len(chunks)} ranks, which has "
+            f"{chunks[r].size}, got {x.size}"
+        )

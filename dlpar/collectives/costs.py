@@ -1,4 +1,4 @@
-"""What each collective costs by formula, in the alpha-beta model, and which allreduce to choose.
+"""What each collective costs by formula, in the alpha-beta model.
 
 Every formula takes the bytes of the vector, the ranks p, the `Network` and gamma, s per byte that
 is added up (the simulator adds for nothing, so gamma is 0 unless you say). A message of b bytes
@@ -8,13 +8,21 @@ Sanders, Speck and Traeff, Parallel Computing 35 (2009).
 """
 
 import math
-from typing import Any, NamedTuple
 
 from dlpar.collectives.alltoall import pairwise_alltoall
-from dlpar.collectives.arguments import require_count
 from dlpar.collectives.chain import chain_broadcast, default_segments
 from dlpar.collectives.double_tree import double_tree_allreduce, rounds
 from dlpar.collectives.doubling import recursive_doubling_allreduce
+from dlpar.collectives.folding import lower_power
+from dlpar.collectives.halving import (
+    recursive_doubling_allgather,
+    recursive_halving_reduce_scatter,
+)
+from dlpar.collectives.hierarchical import (
+    balanced_node,
+    hierarchical_allreduce,
+    leader_allreduce,
+)
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
@@ -117,6 +125,52 @@ def chain_seconds(nbytes, p, network, gamma=0.0, segments=None):
     return (p - 1) * message_seconds(nbytes / k, network) + behind
 
 
+def hierarchical_seconds(nbytes, p, network, gamma=0.0, node_size=None):
+    """Rings in the node and between nodes, all links alike.  Exact where p divides the elements.
+
+    node_size : ranks of a node, a divisor of p; by default `balanced_node(p)`.
+    """
+    g = balanced_node(p) if node_size is None else node_size
+    between = ring_allreduce_seconds(nbytes / g, p // g, network, gamma)
+    return ring_allreduce_seconds(nbytes, g, network, gamma) + between
+
+
+def leader_seconds(nbytes, p, network, gamma=0.0, node_size=None):
+    """Up the node's tree, a ring of the leaders, and down, all links alike.
+
+    Exact where nodes are full and powers of two, and the leaders divide the elements; else at most.
+    node_size : ranks of a node; by default `balanced_node(p)`.
+    """
+    g = balanced_node(p) if node_size is None else min(node_size, p)
+    between = ring_allreduce_seconds(nbytes, -(-p // g), network, gamma)
+    return tree_allreduce_seconds(nbytes, g, network, gamma) + between
+
+
+def halving_seconds(nbytes, p, network, gamma=0.0):
+    """Reduce-scatter: halves, quarters, ...  Exact for powers of two, else at most."""
+    q, folded = _lower_power(p)
+    moved = _folded_share(p) * nbytes
+    steps = _lg_up(q) * message_seconds(0, network) + moved * network.beta
+    fold = message_seconds(nbytes, network) + message_seconds(nbytes / p, network)
+    return steps + folded * fold + (moved + folded * nbytes) * gamma
+
+
+def doubling_allgather_seconds(nbytes, p, network, gamma=0.0):
+    """Allgather: halving backwards; `nbytes` is the whole vector.  Exact for powers of two."""
+    return halving_seconds(nbytes, p, network)
+
+
+def in_network_seconds(nbytes, p, network, gamma=0.0, segments=None):
+    """One piece after another up to the switch, and its sum down behind it.  p : hosts.
+
+    network : alpha and beta of a host's link to the switch, which adds as fast as bytes come.
+    segments : pieces of the vector; by default those of `in_network_allreduce`.
+    Exact for one switch whose links are all alike, with no overhead.
+    """
+    k = default_segments(nbytes) if segments is None else segments
+    return (k + 1) * message_seconds(nbytes / k, network)
+
+
 ALLREDUCES = {
     pass_around_allreduce: pass_around_seconds,
     root_allreduce: root_seconds,
@@ -125,6 +179,8 @@ ALLREDUCES = {
     ring_allreduce: ring_allreduce_seconds,
     rabenseifner_allreduce: rabenseifner_seconds,
     double_tree_allreduce: double_tree_seconds,
+    leader_allreduce: leader_seconds,
+    hierarchical_allreduce: hierarchical_seconds,
 }
 OTHERS = {
     tree_reduce: tree_seconds,
@@ -132,35 +188,10 @@ OTHERS = {
     chain_broadcast: chain_seconds,
     ring_reduce_scatter: ring_seconds,
     ring_allgather: allgather_seconds,
+    recursive_halving_reduce_scatter: halving_seconds,
+    recursive_doubling_allgather: doubling_allgather_seconds,
     pairwise_alltoall: allgather_seconds,
 }
-
-
-class Choice(NamedTuple):
-    """An allreduce, how to call it, and what it should take: `allreduce(x, comm, **options)`."""
-
-    allreduce: Any
-    options: dict[str, Any]
-    seconds: float
-
-
-def choose(nbytes, p, network, gamma=0.0):
-    """Return the `Choice` that is fastest by its formula, on a flat network.
-
-    nbytes : bytes of one rank's vector.  p : ranks.  network : Network.  gamma : s per byte added.
-    Equals go to the first in `ALLREDUCES`.
-    Raises ValueError for a negative size, or for p that is no integer of at least 1.
-    """
-    if not nbytes >= 0:
-        raise ValueError(f"choose needs nbytes of at least 0, got {nbytes!r}")
-    require_count("p", p, "choose")
-    choices = []
-    for allreduce, cost in ALLREDUCES.items():
-        options = {}
-        if allreduce is double_tree_allreduce:
-            options["segments"] = best_segments(nbytes, p, network)
-        choices.append(Choice(allreduce, options, cost(nbytes, p, network, gamma, **options)))
-    return min(choices, key=lambda choice: choice.seconds)
 
 
 def best_segments(nbytes, p, network):
@@ -182,5 +213,11 @@ def _lg_up(p):
 
 def _lower_power(p):
     """Return the power of two not above p, and whether it is below."""
-    q = 1 << (p.bit_length() - 1)
+    q = lower_power(p)
     return q, q < p
+
+
+def _folded_share(p):
+    """Return the share of the vector that rank 0's halving moves: it has two chunks for one."""
+    q = lower_power(p)
+    return sum(d + min(d, p - q) for d in (1 << i for i in range(_lg_up(q)))) / p

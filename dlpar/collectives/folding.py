@@ -8,13 +8,18 @@ Source: Thakur, Rabenseifner and Gropp, IJHPCA 2005, section 4.
 import numpy as np
 
 
+def lower_power(p):
+    """Return q, the largest power of two not above p."""
+    return 1 << (p.bit_length() - 1)
+
+
 def fold(total, comm):
     """Add each resting rank's `total` to its neighbour's, in place; return (v, q).
 
     v is None on a rank that rests until `unfold`; q is the number of ranks that go on.
     """
     p, r = comm.size, comm.rank
-    q = 1 << (p.bit_length() - 1)
+    q = lower_power(p)
     rest = p - q
     if r >= 2 * rest:
         return r - rest, q

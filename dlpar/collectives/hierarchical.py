@@ -9,7 +9,7 @@ from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_s
 from dlpar.collectives.tree import tree_broadcast, tree_reduce
 
 
-def leader_allreduce(x, comm, node_size):
+def leader_allreduce(x, comm, node_size=None):
     """Return the sum of every rank's `x`, on every rank: only one rank of a node talks outside.
 
     Each node reduces to its first rank up a binomial tree, these leaders run a ring, and each node
@@ -19,7 +19,8 @@ def leader_allreduce(x, comm, node_size):
     ----------
     x : (n,) numeric array; same n and dtype on all p ranks. Not modified.
     comm : communicator with `rank`, `size`, `Send`, `Recv` and `Sendrecv` (mpi4py's names).
-    node_size : g, ranks of a node; the last node may have fewer. Same on all ranks.
+    node_size : g, ranks of a node; the last node may have fewer. By default `balanced_node(p)`.
+        Same on all ranks.
 
     Returns
     -------
@@ -33,11 +34,12 @@ def leader_allreduce(x, comm, node_size):
     Cost, with P = ceil(p/g) nodes and N = n * itemsize bytes: 2 ceil(lg g) (alpha + N beta) in the
         node at most, 2(P-1) alpha + 2 (P-1)/P * N * beta between nodes
         [alpha: s/message, beta: s/byte, of the links in question]
-    Source: the tree as in tree.py; the ring as in ring.py.
+    Source: Jia et al., arXiv:1807.11205 (2018): reduce, allreduce of the leaders, broadcast.
     """
     require_vector(x, "leader_allreduce")
-    require_count("node_size", node_size, "leader_allreduce")
-    p, g = comm.size, int(node_size)
+    g = balanced_node(comm.size) if node_size is None else node_size
+    require_count("node_size", g, "leader_allreduce")
+    p = comm.size
     first = comm.rank - comm.rank % g
     node = Group(comm, range(first, min(first + g, p)))
     total = tree_reduce(x, node)
@@ -46,7 +48,7 @@ def leader_allreduce(x, comm, node_size):
     return tree_broadcast(x if total is None else total, node)
 
 
-def hierarchical_allreduce(x, comm, node_size):
+def hierarchical_allreduce(x, comm, node_size=None):
     """Return the sum of every rank's `x`, on every rank: all ranks of a node talk outside at once.
 
     Reduce-scatter in the node; then rank j of every node allreduces chunk j with its peers in the
@@ -56,7 +58,7 @@ def hierarchical_allreduce(x, comm, node_size):
     ----------
     x : (n,) numeric array; same n and dtype on all p ranks. Not modified.
     comm : communicator with `rank`, `size` and `Sendrecv` (mpi4py's names).
-    node_size : g, ranks of a node; it divides p. Same on all ranks.
+    node_size : g, ranks of a node; it divides p. By default `balanced_node(p)`. Same on all ranks.
 
     Returns
     -------
@@ -70,15 +72,24 @@ def hierarchical_allreduce(x, comm, node_size):
     Cost, with P = p/g nodes and N = n * itemsize bytes: 2(g-1) alpha + 2 (g-1)/g * N * beta in the
         node, 2(P-1) alpha + 2 (P-1)/P * N/g * beta between nodes
         [alpha: s/message, beta: s/byte, of the links in question]
-    Source: Jia et al., arXiv:1807.11205 (2018), have the three phases with a leader per node;
-        with all ranks of the node at once it is the two-dimensional form of the ring.
+    Source: the three phases of Horovod's hierarchical allreduce (pull request 411, 2018); with a
+        leader in each node's place, Jia et al., arXiv:1807.11205 (2018).
     """
     require_vector(x, "hierarchical_allreduce")
-    require_count("node_size", node_size, "hierarchical_allreduce")
-    p, r, g = comm.size, comm.rank, int(node_size)
+    g = balanced_node(comm.size) if node_size is None else node_size
+    require_count("node_size", g, "hierarchical_allreduce")
+    p, r = comm.size, comm.rank
     if p % g:
         raise ValueError(f"hierarchical_allreduce needs node_size to divide {p} ranks, got {g}")
     node = Group(comm, range(r - r % g, r - r % g + g))
     peers = Group(comm, range(r % g, p, g))
     chunk = ring_reduce_scatter(x, node)
     return ring_allgather(ring_allreduce(chunk, peers), node, x.size)
+
+
+def balanced_node(p):
+    """Return the node size g that divides `p` and makes g + p/g least, the smaller of two.
+
+    Where all links are alike, that takes the fewest steps.
+    """
+    return min((g for g in range(1, p + 1) if p % g == 0), key=lambda g: g + p // g)

@@ -1,9 +1,8 @@
 """Rabenseifner's allreduce: recursive halving, then recursive doubling of what is finished."""
 
-import numpy as np
-
 from dlpar.collectives.arguments import require_vector
-from dlpar.collectives.folding import fold, rank_of, unfold
+from dlpar.collectives.folding import fold, unfold
+from dlpar.collectives.halving import double, even_bounds, halve
 
 
 def rabenseifner_allreduce(x, comm):
@@ -31,28 +30,8 @@ def rabenseifner_allreduce(x, comm):
     total = x.copy()
     v, q = fold(total, comm)
     if v is not None:
-        _halve_and_double(total, comm, v, q)
+        bounds = even_bounds(x.size, q)
+        halve(total, bounds, comm, v, q)
+        double(total, bounds, comm, v, q)
     unfold(total, comm, q)
     return total
-
-
-def _halve_and_double(total, comm, v, q):
-    """Sum `total` over the q ranks that go on, in place."""
-    bounds = [0, *np.cumsum([chunk.size for chunk in np.array_split(total, q)])]
-    inbox = np.empty_like(total[: bounds[(q + 1) // 2]])  # the first half is the longest part
-    lo, hi = 0, q  # chunks lo .. hi-1 are still this rank's business
-    steps = []  # (partner, what is kept, what is given away)
-    d = q // 2
-    while d:  # `total`'s chunks lo .. hi-1 are sums over the ranks that have the bits of v below 2d
-        mid = (lo + hi) // 2
-        lower, upper = total[bounds[lo] : bounds[mid]], total[bounds[mid] : bounds[hi]]
-        keep, give = (upper, lower) if v & d else (lower, upper)
-        lo, hi = (mid, hi) if v & d else (lo, mid)
-        partner = rank_of(v ^ d, comm.size, q)
-        got = inbox[: keep.size]
-        comm.Sendrecv(give, dest=partner, recvbuf=got, source=partner)
-        keep += got
-        steps.append((partner, keep, give))
-        d //= 2
-    for partner, keep, give in reversed(steps):  # the same pairs: what was given comes back done
-        comm.Sendrecv(keep, dest=partner, recvbuf=give, source=partner)

@@ -3,11 +3,15 @@
 algbw is size / time. busbw is algbw times the factor that makes it what each link carries if the
 algorithm is as good as can be; so it can be held against the link's own bandwidth, whatever p.
 Source: NVIDIA, nccl-tests, doc/PERFORMANCE.md.
+
+The collectives themselves know `comm` only. What runs or simulates them stands one floor above the
+worlds, and so here: this module, the chooser and the prediction.
 """
 
 import html
 import math
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -15,6 +19,7 @@ import numpy as np
 
 from dlpar.collectives.arguments import require_count
 from dlpar.collectives.costs import ALLREDUCES, OTHERS
+from dlpar.collectives.in_network import in_network_allreduce
 from dlpar.rulers import Wall, badge, nbytes, seconds, si, wall_of
 from dlpar.world import Network, run, simulate
 
@@ -32,16 +37,33 @@ COLLECTIVES = (*ALLREDUCES, mpi_allreduce, *OTHERS)
 def bus_factor(collective, p):
     """Return busbw / algbw over p ranks: 2(p-1)/p for allreduce, 1 for broadcast and reduce, ...
 
-    The kind is the last word of the function's name. Raises ValueError for an unknown kind.
+    The kind is the last word of the function's name. Where the switch adds, p ranks are p-1 hosts,
+    and the factor is (hosts-1)/(hosts+1). Raises ValueError for an unknown kind.
     """
-    kind = collective.__name__.rpartition("_")[2]
+    name = _function(collective).__name__
+    if name == in_network_allreduce.__name__:
+        return (p - 2) / p
+    kind = name.rpartition("_")[2]
     if kind in ("broadcast", "reduce"):
         return 1.0
     if kind == "allreduce":
         return 2 * (p - 1) / p
     if kind in ("scatter", "allgather", "alltoall"):
         return (p - 1) / p
-    raise ValueError(f"no bus factor is known for {collective.__name__}")
+    raise ValueError(f"no bus factor is known for {name}")
+
+
+def _function(collective):
+    """Return the function that `collective` is, or is a partial of."""
+    return collective.func if isinstance(collective, partial) else collective
+
+
+def _name(collective):
+    """Return the function's name and, of a partial, its options in brackets."""
+    if not isinstance(collective, partial):
+        return collective.__name__
+    options = ", ".join(f"{name}={value}" for name, value in collective.keywords.items())
+    return f"{collective.func.__name__}({options})"
 
 
 class Line(NamedTuple):
@@ -108,7 +130,8 @@ def virtual_report(sizes, ranks, network=None, collectives=COLLECTIVES):
     """Return the `Report` of the simulator's time for each of `collectives` at each of `sizes`.
 
     sizes : bytes of the whole vector, cut to whole elements of 4 bytes (float32).  ranks : p.
-    network : Network, or None for `Network()`.
+    network : Network, Topology, or None for `Network()`.
+    collectives : functions, or partials of them: `partial(leader_allreduce, node_size=8)`.
     Raises ValueError before anything is run if `sizes` is empty or has a negative size, if `ranks`
     is no integer of at least 1, or for a collective of unknown kind.
     """
@@ -147,12 +170,12 @@ def _plan(caller, sizes, ranks, collectives):
 def _line(f, n, time, p):
     middle = time.median if isinstance(time, Wall) else time
     algbw = 4 * n / middle if middle else math.nan  # alone, a collective may take no time
-    return Line(f.__name__, 4 * n, time, algbw, algbw * bus_factor(f, p))
+    return Line(_name(f), 4 * n, time, algbw, algbw * bus_factor(f, p))
 
 
 def _bring(comm, f, n):
     """Return what this rank calls `f` with where the whole vector has n elements."""
-    if not f.__name__.endswith("allgather"):
+    if not _function(f).__name__.endswith("allgather"):
         return np.ones(n, np.float32), comm
     p, r = comm.size, comm.rank
     return np.ones(n // p + (r < n % p), np.float32), comm, n  # chunk r

@@ -7,7 +7,7 @@ Rank r ends reduce-scatter with chunk r, and starts allgather with it, as in MPI
 
 import numpy as np
 
-from dlpar.collectives.arguments import require_vector
+from dlpar.collectives.arguments import require_chunk, require_vector
 
 
 def ring_reduce_scatter(x, comm):
@@ -70,11 +70,7 @@ def ring_allgather(x, comm, n=None):
     left, right = (r - 1) % p, (r + 1) % p
     whole = np.empty(p * x.size if n is None else n, x.dtype)
     chunks = np.array_split(whole, p)  # p views into `whole`
-    if x.size != chunks[r].size:
-        raise ValueError(
-            f"ring_allgather needs chunk {r} of {n} elements over {p} ranks, which has "
-            f"{chunks[r].size}, got {x.size}"
-        )
+    require_chunk(x, r, chunks, "ring_allgather")
     chunks[r][:] = x
     for s in range(p - 1):  # hand on what came in the step before
         give, take = (r - s) % p, (r - s - 1) % p
