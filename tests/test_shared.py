@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlpar import run, simulate
-from dlpar.collectives import shared
+from dlpar.collectives import SharedVectors, shared
 from dlpar.collectives.adding import adder
-from dlpar.collectives.shared import SharedVectors
 from dlpar.world import Deadlock
 
 DTYPES = ["int8", "int64", "float32", "complex128"]

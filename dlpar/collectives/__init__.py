@@ -18,9 +18,11 @@ from dlpar.collectives.in_network import in_network_allreduce
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
+from dlpar.collectives.shared import SharedVectors
 from dlpar.collectives.tree import tree_allreduce, tree_broadcast, tree_reduce
 
 __all__ = [
+    "SharedVectors",
     "chain_broadcast",
     "choose",
     "double_tree_allreduce",
