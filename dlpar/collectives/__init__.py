@@ -16,6 +16,7 @@ from dlpar.collectives.halving import (
 from dlpar.collectives.hierarchical import hierarchical_allreduce, leader_allreduce
 from dlpar.collectives.in_network import in_network_allreduce
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
+from dlpar.collectives.pipelined_ring import pipelined_ring_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
 from dlpar.collectives.shared import SharedVectors
@@ -31,6 +32,7 @@ __all__ = [
     "leader_allreduce",
     "pairwise_alltoall",
     "pass_around_allreduce",
+    "pipelined_ring_allreduce",
     "rabenseifner_allreduce",
     "recursive_doubling_allgather",
     "recursive_doubling_allreduce",
