@@ -51,7 +51,8 @@ class Trace:
     @cached_property
     def messages(self):
         """Return the list of Message, in the order of `sent`, then of `source`, then as sent."""
-        return sorted(map(Message._make, self._messages), key=lambda m: (m.sent, m.source))
+        rows = sorted(self._messages, key=lambda row: (row[4], row[0], *row[6:]))
+        return [Message(*row[:6]) for row in rows]
 
     @cached_property
     def spans(self):

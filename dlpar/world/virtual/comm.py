@@ -6,7 +6,6 @@ import operator
 from dlpar.world.buffers import byte_view
 from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, UNDEFINED
 from dlpar.world.virtual.collectives import Collectives
-from dlpar.world.virtual.envelope import Envelope, Rendezvous
 from dlpar.world.virtual.waiting import AnyOf, Probing, Receipt
 
 POLL = 1e-7  # s of virtual time that a Test or Iprobe takes which finds nothing
@@ -60,26 +59,7 @@ class SimComm(Collectives):
                 return None
         if not (tag.__class__ is int and 0 <= tag <= TAG_MAX):
             tag = self._checked_tag(tag)
-        view = byte_view(buf)
-        world, me = self._world, self._me
-        sent = me.clock
-        me.clock = start = sent + world.overhead
-        if me.out_free > start:
-            start = me.out_free
-        me.out_free = start + len(view) * world.beta
-        key = (self._number, self.rank, tag)
-        target = world.ranks[self._peers[dest]]
-        order = len(world.messages)
-        world.messages.append(None)
-        if len(view) <= world.eager_limit:
-            envelope = Envelope(me, target, key, view.tobytes(), sent, start, order)
-            world.at(start + world.alpha, envelope)
-            return None
-        request = Receipt(me, self._peers, (self._number, dest, tag), None, sent)
-        request.nbytes = len(view)
-        announced = Rendezvous(me, target, key, view, sent, start, order, request=request)
-        world.at(start + world.alpha, announced)
-        return request
+        return self._world.send(self, dest, tag, byte_view(buf))
 
     # ----------------------------------------------------------- receiving
 

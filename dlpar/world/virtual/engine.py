@@ -17,8 +17,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from dlpar.world.constants import ANY_SOURCE, ANY_TAG, MPIError
 from dlpar.world.trace import Trace
 from dlpar.world.virtual.deadlock import deadlock
-from dlpar.world.virtual.envelope import fits
-from dlpar.world.virtual.waiting import ASLEEP, AnyOf, Probing
+from dlpar.world.virtual.envelope import Envelope, Rendezvous, fits
+from dlpar.world.virtual.waiting import ASLEEP, AnyOf, Probing, Receipt
 
 
 class Rank:
@@ -28,11 +28,13 @@ class Rank:
         "arrived",
         "arrived_by_key",
         "awaits",
+        "bytes_sent",
         "clock",
         "fate",
         "finished",
         "greenlet",
         "in_free",
+        "messages_sent",
         "number",
         "out_free",
         "posted",
@@ -53,6 +55,7 @@ class Rank:
         self.posts = 0  # how many receives were posted so far
         self.arrived_by_key = {}  # (communicator, source, tag) -> messages that wait for a receive
         self.arrived = {}  # the same messages in the order of arrival: a dict as an ordered set
+        self.messages_sent = self.bytes_sent = 0
         self.awaits = None  # what the rank is blocked in: see waiting.py, or a Meeting
         self.greenlet: greenlet
         self.finished = False
@@ -74,7 +77,7 @@ class World:
         self.times = []
         self.buckets = {}
         self.now = 0.0
-        self.messages = []  # rows of the trace, in the order of sending; None until received
+        self.messages = []  # rows of the trace, in the order of completion
         self.spans = []
         self.meetings = {}  # (communicator, number of the call) -> collective call under way
         self.communicators = 1
@@ -175,28 +178,58 @@ class World:
 
     # ------------------------------------------------------------ messages
 
+    def send(self, comm, dest, tag, view):
+        """Put a message on its way; return the Receipt that a rendezvous waits for, or None."""
+        me = comm._me
+        sent = me.clock
+        me.clock = start = sent + self.overhead
+        if me.out_free > start:
+            start = me.out_free
+        nbytes = len(view)
+        me.out_free = start + nbytes * self.beta
+        order = me.messages_sent
+        me.messages_sent = order + 1
+        me.bytes_sent += nbytes
+        if nbytes <= self.eager_limit:
+            envelope, request = Envelope(), None
+            envelope.data = view.tobytes()
+        else:
+            envelope = Rendezvous()
+            envelope.data = view
+            envelope.request = request = Receipt(
+                me, comm._peers, (comm._number, dest, tag), None, sent
+            )
+            envelope.receipt = None
+            envelope.start = start
+            request.nbytes = nbytes
+        envelope.source, envelope.dest = me, self.ranks[comm._peers[dest]]
+        envelope.key = comm._number, comm.rank, tag
+        envelope.nbytes, envelope.sent, envelope.order = nbytes, sent, order
+        self.at(start + self.alpha, envelope)
+        return request
+
     def _reach(self, envelope):
         """`now`, the first byte of `envelope` is at its receiver's link."""
         if envelope.receipt is not None:  # a rendezvous whose receiver came late
             self._arrive(envelope, envelope.receipt)
             return
-        rank = envelope.dest
-        receipts = rank.posted.get(envelope.key)
+        rank, key = envelope.dest, envelope.key
+        receipts = rank.posted.get(key)
         receipt = receipts[0] if receipts else None
         if rank.wild:
             for wild in rank.wild:
-                if fits(wild.key, envelope.key):
+                if fits(wild.key, key):
                     if receipt is None or wild.order < receipt.order:
                         receipt = wild
                         rank.wild.remove(wild)
                         receipts = None
                     break
         if receipt is None:
-            self._keep(rank, envelope)
+            self._keep(envelope)
             return
         if receipts is not None:
             if len(receipts) == 1:
-                del rank.posted[envelope.key]
+                del rank.posted[key]
             else:
                 del receipts[0]
         if envelope.request is not None and receipt.posted > envelope.start:
@@ -204,11 +237,12 @@ class World:
         else:
             self._arrive(envelope, receipt)
 
-    def _keep(self, rank, envelope):
+    def _keep(self, envelope):
         """No receive waits for it: the message waits."""
+        rank = envelope.dest
         envelope.known = self.now
         if envelope.request is None:
-            envelope.known = self._take_in(rank, envelope)
+            envelope.known = self._take_in(envelope)
         rank.arrived[envelope] = None
         rank.arrived_by_key.setdefault(envelope.key, deque()).append(envelope)
         if rank.awaits.__class__ is Probing:
@@ -217,44 +251,58 @@ class World:
     def _begin(self, envelope, receipt):
         """Start the transfer of a rendezvous, now that its receiver has called."""
         sender, start = envelope.source, receipt.posted
-        load = len(envelope.data) * self.beta
+        load = envelope.nbytes * self.beta
         if sender.out_free > envelope.start + load:  # other messages have queued up behind it
             start = max(start, sender.out_free)
         sender.out_free = start + load
         envelope.receipt = receipt
         self.at(start + self.alpha, envelope)
 
-    def _take_in(self, rank, envelope):
+    def _take_in(self, envelope):
         """Pass `envelope`, whose first byte is here `now`, through the link; return when, in s."""
+        rank = envelope.dest
         begin = rank.in_free if rank.in_free > self.now else self.now
-        rank.in_free = end = begin + len(envelope.data) * self.beta
+        rank.in_free = end = begin + envelope.nbytes * self.beta
         return end
 
     def _arrive(self, envelope, receipt):
         """Take `envelope` in and complete both sides."""
-        end = self._take_in(envelope.dest, envelope)
+        rank, end = envelope.dest, self.now
+        if rank.in_free > end:
+            end = rank.in_free
+        rank.in_free = end = end + envelope.nbytes * self.beta
         if envelope.request is not None:
             self.settle(envelope.request, end)
         self.complete(envelope, receipt, end)
 
+    def _hand_over(self, envelope, receipt):
+        """Complete a receive whose message has been waiting for it."""
+        self.complete(envelope, receipt, envelope.known)
+
     def complete(self, envelope, receipt, end):
         """Put the payload into the receive's buffer: it is there at `end`, or when posted."""
         done = receipt.posted if receipt.posted > end else end
-        data, view = envelope.data, receipt.view
-        receipt.key, receipt.nbytes, receipt.view = envelope.key, len(data), None
-        if len(data) == len(view):
-            view[:] = data
-        elif len(data) < len(view):
-            view[: len(data)] = data
+        nbytes, view = envelope.nbytes, receipt.view
+        receipt.key, receipt.nbytes, receipt.view = envelope.key, nbytes, None
+        if nbytes == len(view):
+            view[:] = envelope.data
+        elif nbytes < len(view):
+            view[:nbytes] = envelope.data
         else:
             receipt.error = MPIError(
                 "MPI_ERR_TRUNCATE",
                 f"rank {receipt.rank.number} posted a receive of {len(view)} bytes, and rank "
-                f"{envelope.source.number} sent {len(data)} with tag {envelope.key[2]}",
+                f"{envelope.source.number} sent {nbytes} with tag {envelope.key[2]}",
             )
         numbers = envelope.source.number, envelope.dest.number, envelope.key[2]
-        self.messages[envelope.row] = (*numbers, len(data), envelope.sent, done)
-        self.settle(receipt, done)
+        self.messages.append((*numbers, nbytes, envelope.sent, done, envelope.order))
+        receipt.done = done
+        rank = receipt.rank
+        if rank.awaits is receipt:
+            rank.awaits = None
+            self.ready.append(rank)
+        elif rank.awaits.__class__ is AnyOf and receipt in rank.awaits.receipts:
+            self.wake(rank)
 
     def settle(self, receipt, time):
         """Call `receipt` done at `time`, and wake its rank if that waits for it."""
@@ -281,13 +329,13 @@ class World:
                 waiting.popleft()  # first_arrived takes a key's messages in order
             del rank.arrived[envelope]
             if envelope.request is None:
-                self.complete(envelope, receipt, envelope.known)
+                self._hand_over(envelope, receipt)
             else:
                 self._begin(envelope, receipt)
             return
         key = receipt.key
-        receipt.order = rank.posts
-        rank.posts += 1
+        receipt.order = order = rank.posts
+        rank.posts = order + 1
         if key[1] == ANY_SOURCE or key[2] == ANY_TAG:
             rank.wild.append(receipt)
         elif key in rank.posted:
@@ -306,11 +354,12 @@ class World:
 
     def trace(self):
         """Return the Trace of all that has happened so far."""
-        lost = [e for rank in self.ranks for e in rank.arrived]
+        lost = [envelope.row(math.nan) for envelope in dict.fromkeys(self._under_way())]
+        return Trace(self.size, self.messages + lost, self.spans)
+
+    def _under_way(self):
+        """Yield the messages that no receive has completed, some of them twice."""
+        for rank in self.ranks:
+            yield from rank.arrived
         for bucket in self.buckets.values():
-            lost += [e for e in bucket if e.__class__ is not Rank]
-        rows = self.messages.copy()
-        for e in lost:
-            numbers = e.source.number, e.dest.number, e.key[2]
-            rows[e.row] = (*numbers, e.nbytes, e.sent, math.nan)
-        return Trace(self.size, rows, self.spans)
+            yield from (event for event in bucket if isinstance(event, Envelope))

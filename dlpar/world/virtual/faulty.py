@@ -262,21 +262,19 @@ class FaultyWorld(World):
         super().at(time, message)
 
     def _copied(self, message):
-        """Return a copy of `message` that waits for nobody, with a row of its own in the trace."""
+        """Return a copy of `message` that waits for nobody; it counts as one more message."""
         twin = copy.copy(message)
         if message.request is not None:
             twin.request, twin.data = None, message.data.tobytes()
-        twin.row = len(self.messages)
-        self.messages.append(self._lost_row(message))
+        sender = message.source
+        twin.order = sender.messages_sent
+        sender.messages_sent += 1
+        sender.bytes_sent += message.nbytes
         return twin
 
     def lose(self, message):
         """Have `message` stand in the trace as one that nobody received."""
-        self.messages[message.row] = self._lost_row(message)
-
-    def _lost_row(self, message):
-        numbers = message.source.number, message.dest.number, message.key[2]
-        return (*numbers, message.nbytes, message.sent, math.nan)
+        self.messages.append(message.row(math.nan))
 
     def _named(self, message):
         source, dest = message.source.number, message.dest.number
@@ -302,14 +300,9 @@ class FaultyWorld(World):
 
     def trace(self):
         """Return the Trace of all that has happened so far; for the dead, until they died."""
-        for bucket in self.buckets.values():
-            bucket[:] = [event for event in bucket if event.__class__ is not Alarm]
-        for held in self.held.values():
-            for _, message in held:
-                self.lose(message)
         whole = super().trace()
         rows = [
-            (*row[:5], math.nan) if row[5] > self.dead.get(row[1], math.inf) else row
+            (*row[:5], math.nan, row[6]) if row[5] > self.dead.get(row[1], math.inf) else row
             for row in whole._messages
         ]
         spans = [
@@ -318,6 +311,11 @@ class FaultyWorld(World):
             if start <= self.dead.get(rank, math.inf)
         ]
         return Trace(self.size, rows, spans, self.strikes)
+
+    def _under_way(self):
+        yield from super()._under_way()
+        for held in self.held.values():
+            yield from (message for _, message in held)
 
 
 class FaultyRoutedWorld(FaultyWorld, RoutedWorld):

@@ -5,7 +5,6 @@ from functools import partial
 from dlpar.world.faults import OPERATIONS
 from dlpar.world.virtual.comm import SimComm
 from dlpar.world.virtual.faulty import FaultyWorld
-from dlpar.world.virtual.routed import RoutedComm
 
 
 class FaultyComm(SimComm):
@@ -68,7 +67,3 @@ def _carried_out(name):
 for _name in OPERATIONS:
     if hasattr(SimComm, _name):
         setattr(FaultyComm, _name, _carried_out(_name))
-
-
-class FaultyRoutedComm(FaultyComm, RoutedComm):
-    """Its communicator."""

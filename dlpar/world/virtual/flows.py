@@ -1,7 +1,6 @@
 """Messages as fluid flows: how those that share links divide the bandwidth, max-min fairly."""
 
 import math
-from operator import attrgetter
 
 from dlpar.world.virtual.envelope import Envelope
 
@@ -38,10 +37,8 @@ class Flow(Envelope):
     """A message on a network with a shape."""
 
     __slots__ = (
-        "cap",
-        "channels",
+        "crossing",
         "due",
-        "ends",
         "left",
         "moving",
         "rate",
@@ -50,58 +47,54 @@ class Flow(Envelope):
         "route",
         "since",
         "stage",
+        "start",
     )
-
-    def __init__(self, source, dest, key, data, sent, start, row, route, request=None):
-        self.source, self.dest, self.key, self.data = source, dest, key, data
-        self.sent, self.start, self.row = sent, start, row
-        self.route = route  # tuple of Stages
-        self.request = request  # the sender's Receipt, if this message waits for its receiver
-        self.receipt = None  # the receive that took it
-        self.stage = 0  # which part of the route it is on
-        self.moving = False  # whether it is on links; else its first byte is under way to them
-        self.due = 0.0  # s, when what it does now will be over; an event of another time is stale
-
-    # On links it has, too: channels and cap (byte/s) of its stage; rate in byte/s; left, the bytes
-    # not yet carried at `since` (s).
+    start: float  # s, when the sender lets go of it
+    route: tuple[Stage, ...]
+    stage: int  # which part of the route it is on
+    due: float  # s, when what it does now will be over; an event of another time is stale
+    moving: bool  # whether it is on links, which have all that follows
+    crossing: Stage
+    rate: float  # byte/s
+    left: float  # bytes not yet carried at `since`
+    since: float  # s
 
 
-def fair_rates(flows):
-    """Set the `rate` of each of `flows` to its max-min fair share.
+def fair_rates(crossings):
+    """Return the max-min fair share of each of `crossings`, in byte/s.
 
-    flows : with `channels` and `cap`; the channels that demands exceed carry no other flows.
+    crossings : the Stages of flows that contend with each other and with no others.
 
     Progressive filling: all rates rise together until a channel is full or a flow has reached its
     cap; those concerned stay there, the others rise on. What is subtracted from a channel in one
     round is one number again and again, so that the order of flows has no say in any bit.
     """
-    crossed = {}
-    for flow in flows:
-        flow.rate = 0.0
-        for channel in flow.channels:
-            if channel.demand > channel.limit and channel not in crossed:
-                crossed[channel] = None
-                channel.left, channel.open = channel.capacity, len(channel.flows)
-    rising = sorted(flows, key=attrgetter("cap"), reverse=True)  # the lowest cap last
-    while rising:
-        level = min((c.left / c.open for c in crossed if c.open), default=math.inf)
-        cap = rising[-1].cap
-        if rising[-1].rate:
-            rising.pop()
-        elif cap <= level:
-            while rising and rising[-1].cap == cap:
-                _stay(rising.pop(), cap)
+    users = {}  # channel -> the flows that cross it
+    for i, stage in enumerate(crossings):
+        for channel in stage.channels:
+            users.setdefault(channel, []).append(i)
+    users = {c: u for c, u in users.items() if sum(crossings[i].cap for i in u) > c.limit}
+    left = {channel: channel.capacity for channel in users}
+    rising = {channel: len(flows) for channel, flows in users.items()}  # flows without a rate
+    rates = [0.0] * len(crossings)
+
+    def stay(i, rate):
+        if not rates[i]:
+            rates[i] = rate
+            for channel in crossings[i].channels:
+                if channel in users:
+                    left[channel] -= rate
+                    rising[channel] -= 1
+
+    while not all(rates):
+        level = min((left[c] / rising[c] for c in users if rising[c]), default=math.inf)
+        cap = min(stage.cap for stage, rate in zip(crossings, rates, strict=True) if not rate)
+        if cap <= level:
+            for i, stage in enumerate(crossings):
+                if stage.cap == cap:
+                    stay(i, cap)
         else:
-            full = [c for c in crossed if c.open and c.left / c.open == level]
-            for channel in full:
-                for flow in channel.flows:
-                    _stay(flow, level)
-
-
-def _stay(flow, rate):
-    """Give `flow` its rate, unless it has one, and take it from its channels."""
-    if not flow.rate:
-        flow.rate = rate
-        for channel in flow.channels:
-            channel.left -= rate
-            channel.open -= 1
+            for channel in [c for c in users if rising[c] and left[c] / rising[c] == level]:
+                for i in users[channel]:
+                    stay(i, level)
+    return rates

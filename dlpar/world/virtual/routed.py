@@ -9,13 +9,11 @@ hears of the message (and matches it) when its first byte has crossed the latenc
 import math
 from heapq import heappop
 
-from dlpar.world.buffers import byte_view
-from dlpar.world.constants import PROC_NULL
-from dlpar.world.trace import Trace
-from dlpar.world.virtual.comm import TAG_MAX, SimComm
 from dlpar.world.virtual.engine import Rank, World
 from dlpar.world.virtual.flows import Channel, Flow, Stage, fair_rates
 from dlpar.world.virtual.waiting import Probing, Receipt
+
+KEPT = 10_000  # sets of flows whose fair rates are remembered
 
 
 class RoutedWorld(World):
@@ -27,6 +25,7 @@ class RoutedWorld(World):
         self.places = topology.devices_of(size)
         self.routes = {}  # source * size + dest -> tuple of Stages
         self.channels = {}  # (link, direction) -> Channel
+        self.shares = {}  # Stages of flows that contend -> their fair rates
         self.unsettled = {}  # flows whose rates are to be found anew: an ordered set
 
     def route(self, source, dest):
@@ -45,10 +44,34 @@ class RoutedWorld(World):
             channel = self.channels[one] = Channel(link)
         return channel
 
-    def send(self, flow):
-        """Let `flow` set out at its `start`."""
-        flow.due = flow.start + flow.route[0].latency if flow.route else flow.start
-        self.at(flow.due, flow)
+    def send(self, comm, dest, tag, view):
+        """Put a message on its way; return the Receipt that a rendezvous waits for, or None."""
+        me = comm._me
+        sent = me.clock
+        me.clock = start = sent + self.overhead
+        nbytes = len(view)
+        order = me.messages_sent
+        me.messages_sent = order + 1
+        me.bytes_sent += nbytes
+        number = comm._peers[dest]
+        flow = Flow()
+        if nbytes <= self.eager_limit:
+            flow.data, flow.request = view.tobytes(), None
+        else:
+            flow.data = view
+            flow.request = request = Receipt(me, comm._peers, (comm._number, dest, tag), None, sent)
+            request.nbytes = nbytes
+        flow.source, flow.dest = me, self.ranks[number]
+        flow.key = comm._number, comm.rank, tag
+        flow.nbytes, flow.sent, flow.order, flow.start = nbytes, sent, order, start
+        flow.receipt, flow.stage, flow.moving = None, 0, False
+        route = self.routes.get(me.number * self.size + number)
+        if route is None:
+            route = self.route(me.number, number)
+        flow.route = route
+        flow.due = due = start + route[0].latency if route else start
+        self.at(due, flow)
+        return flow.request
 
     # -------------------------------------------------------------- events
 
@@ -76,10 +99,10 @@ class RoutedWorld(World):
     def _begin(self, flow, receipt):
         """Start the transfer of a rendezvous, now that its receiver has called."""
         flow.receipt = receipt
-        flow.start = receipt.posted
-        self.send(flow)
+        flow.due = receipt.posted + flow.route[0].latency if flow.route else receipt.posted
+        self.at(flow.due, flow)
 
-    def _take_in(self, _, flow):
+    def _take_in(self, flow):
         """Let a flow that no receive waits for go on; its end is not known yet."""
         flow.known = math.inf
         self._enter(flow)
@@ -90,31 +113,28 @@ class RoutedWorld(World):
         flow.receipt = receipt
         self._enter(flow)
 
-    def complete(self, envelope, receipt, end):
-        """Complete a receive whose message ended at `end`, or let it wait for the end."""
-        if end == math.inf:
-            envelope.receipt = receipt
-        else:
-            super().complete(envelope, receipt, end)
+    def _hand_over(self, flow, receipt):
+        """Complete a receive whose message has been waiting for it, or is still on the links."""
+        flow.receipt = receipt
+        if flow.known != math.inf:
+            self.complete(flow, receipt, flow.known)
 
     # --------------------------------------------------------------- flows
 
     def _enter(self, flow):
         """`now`, the first byte of `flow` has crossed the links of its stage: it flows."""
-        nbytes = len(flow.data)
+        nbytes = flow.nbytes
         if not nbytes or not flow.route:
             self._pass_on(flow)
             return
-        stage = flow.route[flow.stage]
-        flow.channels, flow.cap = stage.channels, stage.cap
-        flow.moving, flow.left, flow.since = True, nbytes, self.now
-        flow.rate = cap = stage.cap
-        alone = True
+        flow.crossing = stage = flow.route[flow.stage]
+        flow.moving, cap, alone = True, stage.cap, True
         for channel in stage.channels:
             channel.flows[flow] = None
-            channel.demand += cap
-            if channel.demand > channel.limit:
+            channel.demand = demand = channel.demand + cap
+            if demand > channel.limit:
                 alone = False
+        flow.left, flow.since, flow.rate = nbytes, self.now, cap
         if alone:
             flow.due = due = self.now + nbytes / cap
             self.at(due, flow)
@@ -125,8 +145,8 @@ class RoutedWorld(World):
     def _leave(self, flow):
         """`now`, the last byte of `flow` is over the links of its stage."""
         flow.moving = False
-        cap = flow.cap
-        for channel in flow.channels:
+        cap = flow.crossing.cap
+        for channel in flow.crossing.channels:
             others = channel.flows
             del others[flow]
             if not others:
@@ -148,7 +168,7 @@ class RoutedWorld(World):
         if flow.receipt is not None:
             if flow.request is not None:
                 self.settle(flow.request, self.now)
-            super().complete(flow, flow.receipt, self.now)
+            self.complete(flow, flow.receipt, self.now)
         else:
             flow.known = self.now
             if flow.dest.awaits.__class__ is Probing:
@@ -170,21 +190,40 @@ class RoutedWorld(World):
         Whatever happens until then on a link that matters to them has them planned anew, and so
         has that end itself: the later ones are no events yet.
         """
-        now = self.now
-        for flow in flows:
-            flow.left = max(0.0, flow.left - flow.rate * (now - flow.since))
-            flow.since = now
-        fair_rates(flows)
-        for flow in flows:
-            flow.due = now + flow.left / flow.rate
-        first = min(flow.due for flow in flows)
-        for flow in flows:
-            if flow.due == first:
-                self.at(first, flow)
+        now, first = self.now, math.inf
+        for flow, rate in zip(flows, self._shares(flows), strict=True):
+            left = flow.left
+            if flow.rate:
+                left -= flow.rate * (now - flow.since)
+                if left < 0.0:
+                    left = 0.0
+            flow.left, flow.since, flow.rate = left, now, rate
+            flow.due = due = now + left / rate
+            if due < first:
+                first, ending = due, [flow]
+            elif due == first:
+                ending.append(flow)
+        for flow in ending:
+            self.at(first, flow)
 
-    def trace(self):
-        """Return the Trace of all that has happened so far."""
-        return Trace(self.size, self.messages.copy(), self.spans)
+    def _shares(self, flows):
+        """Return the fair rates of `flows`, in their order, found once for the same flows."""
+        crossings = tuple([flow.crossing for flow in flows])
+        rates = self.shares.get(crossings)
+        if rates is None:
+            if len(self.shares) == KEPT:
+                self.shares.clear()
+            rates = self.shares[crossings] = fair_rates(crossings)
+        return rates
+
+    def _under_way(self):
+        """Yield the messages that no receive has completed, some of them twice."""
+        for rank in self.ranks:
+            yield from rank.arrived
+        for channel in self.channels.values():
+            yield from channel.flows
+        for time, bucket in self.buckets.items():  # what is due at another time is stale
+            yield from (e for e in bucket if isinstance(e, Flow) and e.due == time)
 
 
 def contending(flow):
@@ -194,42 +233,10 @@ def contending(flow):
     """
     queue, found, seen = [flow], {flow}, set()
     for one in queue:
-        for channel in one.channels:
+        for channel in one.crossing.channels:
             if channel.demand > channel.limit and channel not in seen:
                 seen.add(channel)
                 fresh = [other for other in channel.flows if other not in found]
                 found.update(fresh)
                 queue += fresh
     return queue
-
-
-class RoutedComm(SimComm):
-    """The communicator on a Topology."""
-
-    def _launch(self, buf, dest, tag):
-        """Put a message on its way; return the Receipt that a rendezvous waits for, or None."""
-        if not (dest.__class__ is int and 0 <= dest < self.size):
-            dest = self._checked_rank(dest)
-            if dest == PROC_NULL:
-                return None
-        if not (tag.__class__ is int and 0 <= tag <= TAG_MAX):
-            tag = self._checked_tag(tag)
-        view = byte_view(buf)
-        world, me = self._world, self._me
-        sent = me.clock
-        me.clock = start = sent + world.overhead
-        number = self._peers[dest]
-        target = world.ranks[number]
-        route = world.routes.get(me.number * world.size + number)
-        if route is None:
-            route = world.route(me.number, number)
-        key = (self._number, self.rank, tag)
-        row = len(world.messages)
-        world.messages.append((me.number, number, tag, len(view), sent, math.nan))
-        if len(view) <= world.eager_limit:
-            world.send(Flow(me, target, key, view.tobytes(), sent, start, row, route))
-            return None
-        request = Receipt(me, self._peers, (self._number, dest, tag), None, sent)
-        request.nbytes = len(view)
-        world.send(Flow(me, target, key, view, sent, start, row, route, request))
-        return request

@@ -15,8 +15,8 @@ from dlpar.world.virtual.comm import SimComm
 from dlpar.world.virtual.deadlock import whereabouts
 from dlpar.world.virtual.engine import World
 from dlpar.world.virtual.faulty import FaultyRoutedWorld, FaultyWorld
-from dlpar.world.virtual.faulty_comm import FaultyComm, FaultyRoutedComm
-from dlpar.world.virtual.routed import RoutedComm, RoutedWorld
+from dlpar.world.virtual.faulty_comm import FaultyComm
+from dlpar.world.virtual.routed import RoutedWorld
 
 
 def simulate(program, ranks, args=(), network=None, timeout=60, speeds=None, faults=None):
@@ -74,16 +74,12 @@ def _world(ranks, network, faults):
     if not isinstance(network, Network | Topology):
         raise TypeError(f"network must be a Network or Topology, got {type(network).__name__}")
     routed = isinstance(network, Topology)
-    if faults is None and routed:
-        return RoutedWorld(ranks, network), RoutedComm
     if faults is None:
-        return World(ranks, network), SimComm
+        return (RoutedWorld if routed else World)(ranks, network), SimComm
     if not isinstance(faults, Faults):
         raise TypeError(f"faults must be Faults([...]), got {type(faults).__name__}")
     faults.check_ranks(ranks)
-    if routed:
-        return FaultyRoutedWorld(ranks, network, faults), FaultyRoutedComm
-    return FaultyWorld(ranks, network, faults), FaultyComm
+    return (FaultyRoutedWorld if routed else FaultyWorld)(ranks, network, faults), FaultyComm
 
 
 def _checked_speeds(speeds, ranks):
