@@ -13,12 +13,15 @@ from dlpar.collectives import (
     leader_allreduce,
     pairwise_alltoall,
     rabenseifner_allreduce,
+    recursive_doubling_allgather,
     recursive_doubling_allreduce,
+    recursive_halving_reduce_scatter,
     tree_allreduce,
     tree_broadcast,
     tree_reduce,
 )
 from dlpar.collectives.double_tree import double_trees, rounds
+from dlpar.collectives.hierarchical import balanced_node
 from dlpar.world import Deadlock, Network
 
 DTYPES = ["int8", "int64", "uint16", "float32", "float64", "complex128"]
@@ -48,7 +51,8 @@ ALLREDUCES = [
     by_nodes,
 ]
 BROADCASTS = [tree_broadcast, chain_broadcast, functools.partial(chain_broadcast, segments=3)]
-PLAIN = [*ALLREDUCES[:4], tree_reduce, *BROADCASTS[:2], pairwise_alltoall]
+HALVES = [recursive_halving_reduce_scatter, recursive_doubling_allgather]
+PLAIN = [*ALLREDUCES[:4], tree_reduce, *BROADCASTS[:2], *HALVES, pairwise_alltoall]
 SIZED = [leader_allreduce, hierarchical_allreduce]  # they want node_size too
 
 
@@ -136,6 +140,39 @@ def test_alltoall_is_a_transpose_of_chunks(p, n, seed, dtype):
     np.testing.assert_array_equal(x, before)
 
 
+@given(p=st.integers(1, 20), n=lengths, seed=seeds, dtype=dtypes)
+def test_halving_leaves_chunk_r_of_the_sum_on_rank_r(p, n, seed, dtype):
+    x = vectors(p, n, seed, dtype)
+    before = x.copy()
+    wanted = np.array_split(x.sum(axis=0).astype(dtype), p)
+    results = on_ranks(recursive_halving_reduce_scatter, x).results
+    for got, want in zip(results, wanted, strict=True):
+        np.testing.assert_array_equal(got, want, strict=True)
+        assert got.base is None  # no view that keeps the whole vector alive
+    np.testing.assert_array_equal(x, before)
+
+
+@given(p=st.integers(1, 20), n=lengths, seed=seeds, dtype=dtypes)
+def test_doubling_puts_the_chunks_in_rank_order(p, n, seed, dtype):
+    whole = vectors(1, n, seed, dtype)[0]
+    chunks = np.array_split(whole, p)
+    for got in on_ranks(recursive_doubling_allgather, chunks, n).results:
+        np.testing.assert_array_equal(got, whole, strict=True)
+        assert not any(np.shares_memory(got, chunk) for chunk in chunks)
+
+
+@pytest.mark.parametrize("p", [1, 2, 5])
+def test_doubling_takes_chunks_of_one_size_without_being_told_n(p):
+    x = vectors(p, 3, seed=0)
+    for got in on_ranks(recursive_doubling_allgather, x).results:
+        np.testing.assert_array_equal(got, x.ravel(), strict=True)
+
+
+def test_doubling_refuses_a_chunk_of_another_length():
+    with pytest.raises(ValueError, match="chunk 0 of 5 elements over 2 ranks, which has 3, got 2"):
+        recursive_doubling_allgather(np.ones(2), Untouchable(), 5)
+
+
 # Messages and bytes against closed forms and lower bounds
 
 
@@ -176,6 +213,68 @@ def test_rabenseifner_meets_the_lower_bound_on_bytes_on_every_rank(p, k):
     n = k * p
     bytes_sent = on_ranks(rabenseifner_allreduce, vectors(p, n, seed=0)).trace.bytes_sent
     np.testing.assert_array_equal(bytes_sent, np.full(p, 2 * 8 * n * (p - 1) // p))
+
+
+def halving_and_doubling(p, n):
+    """Return the traces of both halves on vectors of n elements."""
+    x = vectors(p, n, seed=0)
+    chunks = np.array_split(x[0], p)
+    reduced = on_ranks(recursive_halving_reduce_scatter, x).trace
+    return reduced, on_ranks(recursive_doubling_allgather, chunks, n).trace
+
+
+@given(p=ranks, n=lengths)
+def test_halving_sends_lg_p_messages_and_folds_the_rest_and_doubling_is_the_same_backwards(p, n):
+    reduced, gathered = halving_and_doubling(p, n)
+    q = lower_power(p)
+    steps, rest = int(np.log2(q)), p - q
+    # A rank that rests gives a vector and gets a chunk; its neighbour has one message more for it.
+    wanted = [1, steps + 1] * rest + [steps] * (q - rest)
+    np.testing.assert_array_equal(reduced.messages_sent, wanted)
+    np.testing.assert_array_equal(gathered.messages_sent, wanted)
+    chunks = [chunk.size for chunk in np.array_split(np.zeros(n), p)]
+    fold = rest * n + sum(chunks[: 2 * rest : 2])
+    for trace in (reduced, gathered):
+        assert trace.bytes_sent.sum() == 8 * (n * (q - 1) + fold)
+    forwards, backwards = (
+        sorted((*sorted((m.source, m.dest)), m.nbytes) for m in trace.messages)
+        for trace in (reduced, gathered)
+    )
+    assert forwards == backwards
+
+
+@given(p=st.sampled_from([1, 2, 4, 8]), k=st.integers(0, 9))
+def test_halving_and_doubling_meet_the_lower_bound_on_bytes_on_every_rank(p, k):
+    for trace in halving_and_doubling(p, k * p):
+        np.testing.assert_array_equal(trace.bytes_sent, np.full(p, 8 * k * (p - 1)))
+
+
+@given(p=ranks, n=lengths)
+def test_no_allreduce_receives_less_than_it_must(p, n):
+    """Every rank's vector counts: 2(p-1) n elements have to travel in all, whatever the way."""
+    x = vectors(p, n, seed=0)
+    for allreduce in ALLREDUCES:
+        assert on_ranks(allreduce, x).trace.bytes_sent.sum() >= 2 * 8 * n * (p - 1)
+
+
+@given(p=ranks, nodes=st.integers(1, 4), n=lengths)
+def test_a_hierarchy_sends_the_rings_bytes_in_fewer_messages(p, nodes, n):
+    g, p = p, p * nodes
+    trace = on_ranks(hierarchical_allreduce, vectors(p, n, seed=0), g).trace
+    np.testing.assert_array_equal(trace.messages_sent, np.full(p, 2 * (g - 1) + 2 * (nodes - 1)))
+    assert trace.bytes_sent.sum() == 8 * n * (2 * nodes * (g - 1) + 2 * (nodes - 1))
+
+
+@pytest.mark.parametrize("p", [1, 2, 7, 9, 12])
+def test_the_default_node_takes_the_fewest_steps(p):
+    steps = [
+        on_ranks(hierarchical_allreduce, vectors(p, p, 0), g).trace.messages_sent.max()
+        for g in range(1, p + 1)
+        if p % g == 0
+    ]
+    default = on_ranks(hierarchical_allreduce, vectors(p, p, 0)).trace.messages_sent.max()
+    assert default == min(steps)
+    assert balanced_node(12) == 3
 
 
 @pytest.mark.parametrize("p", range(1, 70))
@@ -266,12 +365,14 @@ def test_leaders_take_a_last_node_that_is_not_full(p, g, n):
 
 @pytest.mark.parametrize("eager_limit", [0, 64 * 1024])
 @pytest.mark.parametrize("p", [2, 5, 8])
-@pytest.mark.parametrize("collective", [*ALLREDUCES, tree_reduce, *BROADCASTS, pairwise_alltoall])
+@pytest.mark.parametrize(
+    "collective", [*ALLREDUCES, tree_reduce, *BROADCASTS, *HALVES, pairwise_alltoall]
+)
 def test_no_collective_leans_on_eager_sends(collective, p, eager_limit):
     on_ranks(collective, np.ones((p, 10)), eager_limit=eager_limit)
 
 
-@pytest.mark.parametrize("collective", [*ALLREDUCES[:4], pairwise_alltoall])
+@pytest.mark.parametrize("collective", [*ALLREDUCES[:4], *HALVES, pairwise_alltoall])
 def test_a_rank_that_went_quiet_is_named(collective):
     def program(comm):
         if comm.rank != 1:
@@ -329,7 +430,9 @@ def test_equal_nodes_must_divide_the_ranks():
         hierarchical_allreduce(np.ones(3), Untouchable(), 3)
 
 
-@pytest.mark.parametrize("collective", [*ALLREDUCES, *BROADCASTS, tree_reduce, pairwise_alltoall])
+@pytest.mark.parametrize(
+    "collective", [*ALLREDUCES, *BROADCASTS, tree_reduce, *HALVES, pairwise_alltoall]
+)
 def test_a_strided_or_read_only_vector_will_do(collective):
     x = np.arange(24.0)[::2]
     x.flags.writeable = False
@@ -351,8 +454,14 @@ def all_of_them(comm, x):
         leader_allreduce(mine, comm, 2),
         hierarchical_allreduce(mine, comm, 2 if p % 2 == 0 else 1),
     ]
-    rest = [tree_broadcast(mine, comm), chain_broadcast(mine, comm), pairwise_alltoall(mine, comm)]
-    return sums, rest
+    chunk = recursive_halving_reduce_scatter(mine, comm)
+    rest = [
+        tree_broadcast(mine, comm),
+        chain_broadcast(mine, comm),
+        pairwise_alltoall(mine, comm),
+        chunk,
+    ]
+    return [*sums, recursive_doubling_allgather(chunk, comm, mine.size)], rest
 
 
 @pytest.mark.mpi

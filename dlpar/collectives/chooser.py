@@ -14,6 +14,7 @@ from dlpar.collectives.rehearsal import even_length, rehearse
 from dlpar.world import Network, Topology, simulate
 
 MARGIN = 2  # what is priced at more than so many times the least is not simulated
+WAYS = 3  # nor are more than so many options of one allreduce, the cheapest
 MESSAGES = 100_000  # nor is anything, if that were to take more messages: half a second or more
 
 
@@ -77,7 +78,10 @@ def _on_topology(nbytes, p, topology):
         for f, options in candidates(p, [1 << i for i in range(9)])
     ]
     least = min(priced, key=_seconds)
-    near = [choice for choice in priced if choice.seconds <= MARGIN * least.seconds]
+    near = []
+    for allreduce in ALLREDUCES:
+        ways = sorted((one for one in priced if one.allreduce is allreduce), key=_seconds)
+        near += [one for one in ways[:WAYS] if one.seconds <= MARGIN * least.seconds]
     messages = sum(rehearse(f, p, tuple(o.items())).share.size for f, o, _ in near)
     if messages > MESSAGES or nbytes == 0:
         return least

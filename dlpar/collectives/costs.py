@@ -23,6 +23,7 @@ from dlpar.collectives.hierarchical import (
     hierarchical_allreduce,
     leader_allreduce,
 )
+from dlpar.collectives.in_network import in_network_segments
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
@@ -165,10 +166,15 @@ def in_network_seconds(nbytes, p, network, gamma=0.0, segments=None):
 
     network : alpha and beta of a host's link to the switch, which adds as fast as bytes come.
     segments : pieces of the vector; by default those of `in_network_allreduce`.
-    Exact for one switch whose links are all alike, with no overhead.
+    Exact where links are alike, with no overhead.  Eager pieces go up in pairs: a host sends two
+    before it must hear of one, and they share its link.
     """
-    k = default_segments(nbytes) if segments is None else segments
-    return (k + 1) * message_seconds(nbytes / k, network)
+    k = in_network_segments(nbytes) if segments is None else segments
+    if nbytes / k > network.eager_limit:
+        return (k + 1) * message_seconds(nbytes / k, network)
+    pairs, odd = divmod(k, 2)
+    pair, one = message_seconds(2 * nbytes / k, network), message_seconds(nbytes / k, network)
+    return 2 * (pairs * pair + odd * one)
 
 
 ALLREDUCES = {

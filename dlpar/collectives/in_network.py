@@ -1,13 +1,15 @@
 """In-network reduction: the switch adds, so a vector goes up once and its sum comes down once.
 
 The last rank plays the switch; the others, p of them, are hosts. On a flat `Network` the switch
-would have one link for all; on a `Topology` put it on the vertex where the hosts' links end.
+would have one link for all; on a `Topology` make it a device on a link as fat as all hosts' links,
+without latency, to the vertex where these meet.
 """
 
 import numpy as np
 
 from dlpar.collectives.arguments import require_count, require_vector
-from dlpar.collectives.chain import default_segments
+
+SEGMENT = 128 * 1024  # bytes; above MPI's usual eager limit: a piece waits for the one before
 
 
 def in_network_allreduce(x, comm, segments=None):
@@ -19,7 +21,8 @@ def in_network_allreduce(x, comm, segments=None):
         Not modified.
     comm : communicator with `rank`, `size`, `Send`, `Recv`, `Sendrecv`, `Isend` and `Irecv`
         (mpi4py's names).
-    segments : k, how many pieces `x` is sent in; by default pieces of 32 KiB. Same on all ranks.
+    segments : k, how many pieces `x` is sent in; by default pieces of 128 KiB. Same on all
+        ranks.
 
     Returns
     -------
@@ -30,12 +33,13 @@ def in_network_allreduce(x, comm, segments=None):
     ValueError : `x` is no one-dimensional numeric array, `segments` is no integer of at least 1, or
         there is no rank beside the switch. Raised before any message is sent.
 
-    Cost: (k+1) (alpha + n/k * itemsize * beta): n bytes up and n down on each host's link, both
-        ways at once   [alpha: s/message, beta: s/byte, of a host's link to the switch]
+    Cost: (k+1) (alpha + n/k * itemsize * beta) where pieces are above the eager limit: n bytes up
+        and n down on each host's link, both ways at once
+        [alpha: s/message, beta: s/byte, of a host's link to the switch]
     Source: Graham et al., SHARP, COMHPC 2016 (the tree of aggregating switches; here it has one).
     """
     require_vector(x, "in_network_allreduce")
-    k = default_segments(x.nbytes) if segments is None else segments
+    k = in_network_segments(x.nbytes) if segments is None else segments
     require_count("segments", k, "in_network_allreduce")
     if comm.size < 2:
         raise ValueError("in_network_allreduce needs a host beside the switch, got 1 rank")
@@ -66,3 +70,8 @@ def _aggregate(pieces, comm):
         going += [comm.Isend(piece, dest=h) for h in hosts]
     for request in going:
         request.Wait()
+
+
+def in_network_segments(nbytes):
+    """Return how many pieces of at most `SEGMENT` bytes hold `nbytes`; at least 1."""
+    return max(1, -(-nbytes // SEGMENT))
