@@ -348,7 +348,8 @@ def test_a_hang_is_told_with_each_ranks_call_and_line():
     assert "rank 0 waits in Recv(source=1, tag=3)" in said
     assert "rank 1 waits in Barrier()" in said
     assert "rank 2 computes, in no MPI call" in said
-    assert "rank 3" not in said
+    assert "circle" not in said
+    assert "rank 3 has ended" in said
     notes = caught.value.__notes__
     for note, line in zip(notes, ("comm.Recv(", "comm.Barrier()", "in hang"), strict=True):
         assert line in note
@@ -420,8 +421,11 @@ def test_the_board_says_where_a_rank_stands():
     slot = [0] * board.WORDS
     assert board.stands(slot) == "computes, in no MPI call"
     slot[board.WHAT] = board.CODE["Sendrecv"]
-    slot[board.ARGS :] = [4, -1, -1]
-    assert board.stands(slot) == "waits in Sendrecv(dest=4, source=ANY_SOURCE, recvtag=ANY_TAG)"
+    slot[board.ARGS : board.GROUP] = [4, -1, -1]
+    said = "waits in Sendrecv(dest=4, source=ANY_SOURCE, recvtag=ANY_TAG)"
+    assert board.stands(slot) == said
+    slot[board.GROUP] = 2
+    assert board.stands(slot) == f"{said} on a Split of 2 ranks"
 
 
 def test_importing_what_runs_on_a_rank_starts_no_mpi():

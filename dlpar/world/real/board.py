@@ -11,6 +11,7 @@ RANKS = 16  # slots: the most ranks that one cluster of engines has
 
 # The words of a slot. ARGS and the two after it belong to WHAT.
 PID, ENDED, ENDED_AT, CALL, STATE, WHAT, ARGS = range(7)
+GROUP = 9  # with WHAT: size of the communicator, where that is not the whole run's
 WORDS = 10
 
 # STATE, in the order a call passes through them.
@@ -23,7 +24,7 @@ CALLS = {
     "Sendrecv": ("dest", "source", "recvtag"),
     "Wait for Isend": ("dest", "tag"),
     "Wait for Irecv": ("source", "tag"),
-    "Waitany": (),
+    "Waitany": ("peer", "tag", "requests"),  # the first request's, and how many there are
     "Probe": ("source", "tag"),
     "Barrier": (),
     "Bcast": ("root",),
@@ -35,6 +36,8 @@ CALLS = {
     "Alltoall": (),
     "Split": (),
 }
+TO_PEER = {"Send": "dest", "Wait for Isend": "dest"}  # calls that one other rank can end,
+FROM_PEER = {"Recv": "source", "Wait for Irecv": "source", "Probe": "source"}  # and which it is
 CODE = {name: code for code, name in enumerate(CALLS, start=1)}  # 0: in no MPI call
 
 
@@ -72,11 +75,20 @@ def call(slot):
     """Return the call in which the rank of `slot` waits, as "Recv(source=0, tag=3)"."""
     name, arguments = list(CALLS.items())[slot[WHAT] - 1]
     values = slot[ARGS : ARGS + len(arguments)]
-    shown = (f"{a}={_word(a, v)}" for a, v in zip(arguments, values, strict=True))
-    return f"{name}({', '.join(shown)})"
+    shown = (f"{a}={_word(a, v)}" for a, v in zip(arguments, values, strict=False))
+    group = f" on a Split of {slot[GROUP]} ranks" if slot[GROUP] else ""
+    return f"{name}({', '.join(shown)}){group}"
+
+
+def awaited(slot, table):
+    """Return the rank that the rank of `slot` waits for, if in a call of `table`; else None."""
+    if not slot[WHAT]:
+        return None
+    name, arguments = list(CALLS.items())[slot[WHAT] - 1]
+    return slot[ARGS + arguments.index(table[name])] if name in table else None
 
 
 def _word(argument, value):
     if value == -1 and argument != "dest":
-        return "ANY_SOURCE" if argument == "source" else "ANY_TAG"
+        return "ANY_SOURCE" if argument in ("source", "peer") else "ANY_TAG"
     return value

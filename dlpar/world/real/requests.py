@@ -67,7 +67,8 @@ class TracedRequest:
             return UNDEFINED
         comm = requests[0]._comm
         plain = [request._request for request in requests]
-        start = comm._stand(board.CODE["Waitany"])
+        first = next((r for r in requests if r in r._comm.pending), requests[0])
+        start = first._comm._stand(board.CODE["Waitany"], first._peer, first._tag, len(requests))
         index = comm._logged("Waitany", start, MPI.Request.Waitany, plain, comm._met)
         if index == MPI.UNDEFINED:
             return UNDEFINED

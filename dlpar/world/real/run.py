@@ -15,6 +15,7 @@ from dlpar.world.real.pairing import trace_of
 from dlpar.world.real.rank import run_program, serve
 from dlpar.world.real.reaper import MARK
 from dlpar.world.trace import Outcome
+from dlpar.world.virtual.deadlock import circle
 
 GRACE = 0.3  # s that the other ranks get to end, once one has raised
 TICK = 0.01  # s between two looks at the board
@@ -139,7 +140,12 @@ class _Call:
 
     def _lost(self, loss):
         """Return the RuntimeError for a process that ended, with the stack that a crash left."""
-        error = RuntimeError(loss)
+        others = [
+            f"rank {r} {board.stands(self.slots[r])}"
+            for r in self._in_state(board.RUNNING)
+            if self.slots[r][board.WHAT]
+        ]
+        error = RuntimeError("; ".join([loss, *others]))
         for rank, frames in self._stacks(self.slots).items():
             error.add_note(f"rank {rank} stood at:\n{frames}")
         return error
@@ -150,6 +156,9 @@ class _Call:
         stuck = self._in_state(board.RUNNING)
         words = [f"rank {r} {board.stands(self.slots[r])}" for r in stuck]
         words += [f"rank {r} has not begun" for r in self.slots if r not in begun]
+        words += [f"rank {r} has ended" for r in self._in_state(board.RETURNED)]
+        if circle := self._circle(stuck):
+            words += [f"they wait in a circle: {' -> '.join(map(str, [*circle, circle[0]]))}"]
         error = TimeoutError(f"the program did not end within {timeout:g} s: {'; '.join(words)}")
         for rank in stuck:
             with contextlib.suppress(ProcessLookupError):
@@ -157,6 +166,17 @@ class _Call:
         for rank, frames in self._stacks(stuck, limit=DUMP_LIMIT).items():
             error.add_note(f"rank {rank} stands at:\n{frames}")
         return error
+
+    def _circle(self, ranks):
+        """Return ranks that all send, or all receive, in a circle; [] if there is none.
+
+        (A rank that sends to one that receives from it may just need more time.)
+        """
+        for table in (board.FROM_PEER, board.TO_PEER):
+            peers = {r: board.awaited(self.slots[r], table) for r in ranks}
+            if found := circle({r: ([peer],) for r, peer in peers.items() if peer is not None}):
+                return found
+        return []
 
     def _raised(self):
         """Return the exception of the lowest rank that raised."""

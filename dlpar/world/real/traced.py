@@ -27,7 +27,7 @@ _ERRORS = {
 }  # MPI error class -> its name
 
 
-_show = struct.Struct("4q").pack_into
+_show = struct.Struct("5q").pack_into
 _FIRST = 8 * board.WHAT  # byte of the slot where what is shown begins
 _SEND, _RECV, _SENDRECV, _PROBE = (board.CODE[c] for c in ("Send", "Recv", "Sendrecv", "Probe"))
 _WAIT_SEND, _WAIT_RECV = board.CODE["Wait for Isend"], board.CODE["Wait for Irecv"]
@@ -211,11 +211,22 @@ class TracedComm:
 
     def _stand(self, code, a=0, b=0, c=0):
         """Show on the board that this rank waits in call `code`; return the time, in s."""
+        group = 0
+        if self.key:
+            group = self.size
+            a, b = self._in_world(code, a, b)
         try:  # noqa: SIM105, contextlib.suppress would cost half a microsecond
-            _show(self._slot, _FIRST, code, a, b, c)
+            _show(self._slot, _FIRST, code, a, b, c, group)
         except struct.error:  # an argument is no int: mpi4py will say so
             pass
         return perf_counter()
+
+    def _in_world(self, code, a, b):
+        """Return the first two arguments of a call, its ranks as ranks of the run."""
+        both = code == _SENDRECV
+        ranks = [a, b] if both else [a]
+        known = [self.members[r] if r in range(self.size) else r for r in ranks]
+        return known if both else (*known, b)
 
     def _collective(self, what, root, call, *args):
         start = self._stand(board.CODE[what], *([] if root is None else [root]))

@@ -16,6 +16,7 @@ from dlpar.world.real.pairing import trace_of
 from dlpar.world.real.rank import group, pickled_result, run_program
 from dlpar.world.trace import Outcome
 
+LAST_WORDS = 1.0  # s between a rank's complaint and the end of the job
 GRACE = 2.0  # s that the other ranks get to end, once one has raised or timed out
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS")  # set by mpiexec
 
@@ -109,11 +110,12 @@ def _meet(error):
 
 
 def _end_job(message):
+    """Write `message`, leave the other ranks LAST_WORDS for theirs, and end them all."""
     from mpi4py import MPI
 
     sys.stderr.write(message)
     sys.stderr.flush()
-    time.sleep(0.2)
+    time.sleep(LAST_WORDS)
     MPI.COMM_WORLD.Abort(1)
 
 

@@ -19,7 +19,7 @@ class Deadlock(RuntimeError):
 def deadlock(world):
     """Return the Deadlock of a world in which nothing is left to happen."""
     waits = {rank.number: _explain(world, rank) for rank in world.ranks if not rank.finished}
-    cycle = _cycle(waits)
+    cycle = circle(waits)
     order = cycle + [r for r in waits if r not in cycle]
     shown = order[: len(cycle) + SHOWN]
     text = "; ".join(f"rank {r} {waits[r][1]}" for r in shown)
@@ -50,8 +50,11 @@ def _explain(world, rank):
     return ((), "could run on") if rank.awaits is None else rank.awaits.explain(world)
 
 
-def _cycle(waits):
-    """Return ranks that wait for each other in a circle, from the lowest on, or []."""
+def circle(waits):
+    """Return ranks that wait for each other in a circle, from the lowest on, or [].
+
+    waits : {rank: (ranks it waits for, ...)}.
+    """
     for first in waits:
         path = [first]
         while True:
@@ -59,8 +62,8 @@ def _cycle(waits):
             if following is None:
                 break
             if following in path:
-                circle = path[path.index(following) :]
-                start = circle.index(min(circle))
-                return circle[start:] + circle[:start]
+                found = path[path.index(following) :]
+                start = found.index(min(found))
+                return found[start:] + found[:start]
             path.append(following)
     return []

@@ -73,8 +73,12 @@ def peer_sentence(world, rank, peers, key, verb, more=""):
     number = peers[peer]
     said = f"waits for rank {number} to {verb}{with_tag}{more}"
     strays = sorted({e.key[2] for e in rank.arrived if e.key[:2] == key[:2]})
-    if strays and verb == "send":
-        said += f" (it has sent only tag {', '.join(map(str, strays))})"
+    if verb == "send":
+        elsewhere = any(e.source.number == number and e.key[0] != key[0] for e in rank.arrived)
+        if strays:
+            said += f" (it has sent only tag {', '.join(map(str, strays))})"
+        elif elsewhere:
+            said += " (it has sent only on another communicator)"
     return (number,), said + fates(world, [number])
 
 
