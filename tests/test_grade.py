@@ -25,7 +25,8 @@ HOSTILE = sorted(Path(__file__).parent.glob("hostile/*.md"))
 REFERENCE = (LAB / "lab.md").read_text(encoding="utf-8")
 SKELETON = cut_solutions(REFERENCE)
 CANARY = "the-answer-is-27182818"
-TASKS = ["ring_pass", "reduce_scatter", "ring_allreduce"]
+POINTS = {name: task.points for name, task in folders.tasks_of(7).items()}
+TASKS, FULL = list(POINTS), sum(POINTS.values())
 
 in_sandbox = pytest.mark.sandbox
 
@@ -76,16 +77,16 @@ def test_full_marks_for_the_reference_none_for_the_skeleton_and_a_share_for_a_pa
     hand_in("dan.ipynb", notebook(*REFERENCE_CELLS, wrong))
     grades = grade()
     assert {student: g["points"] for student, g in grades.items()} == dict(
-        ada=8, bob=8, cyd=0, dan=6
+        ada=FULL, bob=FULL, cyd=0, dan=FULL - 2
     )
     assert grades["ada"]["tasks"]["ring_pass"] == {
         "points": 2, "of": 2, "public": [10, 10], "held-out": [5, 5], "reason": ""
     }  # fmt: skip
     table = rows()
     assert table["ada"]["ring_pass inputs"] == "10/10 public + 5/5 held-out"
-    assert table["cyd"]["reason"].count("still a skeleton") == 3
+    assert table["cyd"]["reason"].count("still a skeleton") == len(TASKS)
     assert table["dan"]["reason"].startswith("ring_pass: p=3, n=6: rank 0 sent to rank 2")
-    assert [table["dan"][task] for task in TASKS] == ["0", "3", "3"]
+    assert [table["dan"][task] for task in TASKS] == ["0", *map(str, list(POINTS.values())[1:])]
 
 
 @in_sandbox
@@ -142,15 +143,18 @@ def test_reports_name_promises_and_hints_and_no_line_of_a_check(desk):
     told = [path.read_text() for path in Path("out").rglob("*") if path.is_file()]
     assert not [line for line in lines if any(line in text for text in told)]
     report = Path("out/grades.reports/dan.md").read_text()
-    assert "# 07-collectives: 6 of 8 points" in report
+    assert f"# 07-collectives: {FULL - 2} of {FULL} points" in report
     assert "p=3, n=6: rank 0 sent to rank 2" in report
     assert f"**Hint.** {folders.hints_of(7)['ring_pass'][0]}" in report
-    results = json.loads(Path("out/gradescope/dan/results.json").read_text())
-    assert results["score"] == 6
-    assert [test["score"] for test in results["tests"]] == [0, 3, 3]
-    assert [test["max_score"] for test in results["tests"]] == [2, 3, 3]
+    results, points = (
+        json.loads(Path("out/gradescope/dan/results.json").read_text()),
+        [*POINTS.values()],
+    )
+    assert results["score"] == FULL - 2
+    assert [test["score"] for test in results["tests"]] == [0, *points[1:]]
+    assert [test["max_score"] for test in results["tests"]] == points
     page = Path("out/grades.html").read_text()
-    assert re.search(r"2 submissions, 8 points", page)
+    assert f"2 submissions, {FULL} points" in page
     order = re.findall(r"<tr><td>(\w+)<td class", page)
     assert order[0] == "ring_pass"
     assert sorted(order) == sorted(TASKS)
@@ -172,11 +176,11 @@ def test_a_second_run_grades_what_is_new_and_only_that(desk, monkeypatch):
         lambda lab, todo, jobs: (graded.extend(e.submission.student for e in todo),
                                  work(lab, todo, jobs))[1],
     )  # fmt: skip
-    assert grade()["ada"]["points"] == 8
+    assert grade()["ada"]["points"] == FULL
     assert graded == []
     hand_in("bob.md", REFERENCE)
     hand_in("cyd.md", SKELETON)
-    assert grade()["bob"]["points"] == 8
+    assert grade()["bob"]["points"] == FULL
     assert graded == ["bob", "cyd"]
     graded.clear()
     grade("--seed", "5")
@@ -205,7 +209,7 @@ def test_killed_half_way_it_goes_on_and_nothing_of_it_is_left_running(desk, monk
     assert 3 <= len(kept) < 6  # the quick ones, so what is left needs no time to be right
     monkeypatch.setattr(standin, "WAIT", 0.3)
     points = {student: g["points"] for student, g in grade().items()}
-    assert points == {"0": 0, "1": 8, "2": 0, "hangs0": 0, "hangs1": 0, "hangs2": 0}
+    assert points == {"0": 0, "1": FULL, "2": 0, "hangs0": 0, "hangs1": 0, "hangs2": 0}
     assert all((state / name).stat().st_mtime_ns == when for name, when in kept.items())
     assert nothing_is_left(within=4.0)
 
@@ -243,7 +247,7 @@ def test_a_worker_that_dies_costs_its_own_submission_only(desk, monkeypatch):
 
     monkeypatch.setattr(gradebook, "grade", dies)
     grades = grade()
-    assert grades["ada"]["points"] == 8
+    assert grades["ada"]["points"] == FULL
     assert grades["bob"]["points"] == 0
     assert "the grader gave up (status -9)" in grades["bob"]["reason"]
 
@@ -263,7 +267,9 @@ def test_a_submission_whose_sandbox_goes_away_costs_its_own_grade_only(desk, mon
 
     monkeypatch.setattr(gradebook, "grade", dies)
     grades = grade("--jobs", "1")
-    assert {student: g["points"] for student, g in grades.items()} == dict(ada=8, bob=0, cyd=8)
+    assert {student: g["points"] for student, g in grades.items()} == dict(
+        ada=FULL, bob=0, cyd=FULL
+    )
     assert "the grader gave up (status 4)" in grades["bob"]["reason"]
     monkeypatch.setattr(gradebook, "grade", honest)
     assert "no code" not in grade()["bob"]["reason"]  # another run tries it again
@@ -276,7 +282,7 @@ def test_words_that_no_file_takes_cost_nobody_the_reports(desk):
     for name, words in (("bob", r"\ud800"), ("cyd", r"\x1b[2J\u202e\u2028=1")):
         hand_in(f"{name}.ipynb", notebook(f"def farm(n, comm, solve):\n    solve('{words}')\n"))
     grades = grade("--gradescope", "out/gradescope", lab="6")
-    assert grades["ada"]["points"] == 14
+    assert grades["ada"]["points"] == sum(task.points for task in folders.tasks_of(6).values())
     assert r"solve(\ud800) was called" in grades["bob"]["tasks"]["farm"]["reason"]
     assert r"solve(\x1b[2J\u202e" in grades["cyd"]["tasks"]["farm"]["reason"]
     told = [path.read_text() for path in Path("out").rglob("*") if path.is_file()]
@@ -392,7 +398,7 @@ def test_no_hostile_submission_reads_sends_scores_or_harms_the_others(desk, list
         hand_in(f"{name}.md", REFERENCE)
     before = {path: path.read_bytes() for path in LAB.rglob("*.*")}
     grades = grade("--jobs", "2", "--gradescope", "out/gradescope")
-    assert {g for g in grades if grades[g]["points"] == 8} == {
+    assert {g for g in grades if grades[g]["points"] == FULL} == {
         "aa_honest", "mm_honest", "zz_honest"
     }  # fmt: skip
     for path in HOSTILE:
@@ -443,7 +449,7 @@ def test_files_that_are_no_notebooks_cost_their_own_score_only(desk):
     Path("in/deep/more").symlink_to(LAB)
     os.makedirs(b"in/\xff\xfe")
     grades = grade("--jobs", "2")
-    full = {student for student, g in grades.items() if g["points"] == 8}
+    full = {student for student, g in grades.items() if g["points"] == FULL}
     assert full == {"zoe", "x...ipynb", "old"}
     assert all(g["points"] == 0 for student, g in grades.items() if student not in full)
     said = {

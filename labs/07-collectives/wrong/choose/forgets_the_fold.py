@@ -1,0 +1,15 @@
+"""Counts no fold, so the ring seems never to be better."""
+
+CAUGHT = r"p=3,.*it chose recursive_doubling, which takes .*; ring takes"
+
+
+def choose(nbytes, p, alpha, beta):
+    q = 1 << (p.bit_length() - 1)
+    steps = q.bit_length() - 1
+    fold = 0
+    seconds = {
+        "recursive_doubling": steps * (alpha + nbytes * beta) + fold,
+        "halving_doubling": 2 * (steps * alpha + (q - 1) / q * nbytes * beta) + fold,
+        "ring": 2 * (p - 1) * (alpha + nbytes / p * beta),
+    }
+    return min(seconds, key=seconds.get)
