@@ -20,7 +20,7 @@ COLLECTIVES = {
 }  # fmt: skip
 
 
-# Each of the next eight tries one input; the numbers in it are drawn from `rng`.
+# Each of the next nine tries one input; the numbers in it are drawn from `rng`.
 
 
 def report(function, rng, network, p, n):
@@ -197,6 +197,35 @@ def ring_map(function, rng, network, p, n, micros):
     in_time(out.time, (p - 1) * max(message, seconds) + seconds, "(p-1) max(M, W) + W")
 
 
+def diffuse_hidden(function, rng, network, p, n, steps, micros):
+    parts, seconds = rng.integers(-99, 100, (p, n)).astype(float), micros * 1e-6
+    mine, updated = parts.copy(), [0] * p
+
+    def program(comm):
+        def update(stretch):
+            if not (isinstance(stretch, np.ndarray) and stretch.ndim == 1 and stretch.size > 2):
+                raise CheckFailure(f"rank {comm.rank}: update needs an array of 3 or more numbers")
+            updated[comm.rank] += stretch.size - 2
+            work(comm, seconds=seconds * (stretch.size - 2))
+            return (stretch[:-2] + 2 * stretch[1:-1] + stretch[2:]) / 4
+
+        return function(mine[comm.rank], steps, comm, update)
+
+    out = simulated(program, p, network)
+    wanted = np.split(diffused(parts.ravel(), steps), p)
+    for rank, (got, want) in enumerate(zip(out.results, wanted, strict=True)):
+        close(got, want, rtol=1e-12, atol=1e-12, who=f"rank {rank}")
+        if updated[rank] != n * steps:
+            said = f"rank {rank} updated {updated[rank]} elements in all"
+            raise CheckFailure(f"{said}, par is {n * steps}: each once a step")
+    unchanged(mine, parts)
+    no_collectives(out.trace)
+    par(out.trace, [steps * ((r > 0) + (r < p - 1)) for r in range(p)], nbytes=8)
+    halos = (p > 1) * (STRICT.alpha + 2 * 8 * STRICT.beta)  # two come over one link
+    step = max(halos, (n - 2) * seconds) + min(n, 2) * seconds
+    in_time(out.time, steps * step, "max(M, (n-2) w) + 2 w a step")
+
+
 def value_of(block):
     """Return a number to which every element of `block` adds, each with its own weight."""
     block = np.asarray(block, float)
@@ -353,6 +382,17 @@ def draw_ring_map(function):
     return drawn(program)
 
 
+def draw_diffuse_hidden(function):
+    def program(comm):
+        def update(stretch):
+            work(comm, seconds=1e-6 * (stretch.size - 2))
+            return stretch[1:-1]
+
+        return function(np.ones(12), 3, comm, update)
+
+    return drawn(program)
+
+
 def draw_farm(function):
     seconds = [150e-6, 30e-6, 50e-6, 20e-6, 40e-6, 30e-6, 20e-6]
 
@@ -432,6 +472,19 @@ TASKS = (
         points=3,
         par="p-1 messages a rank, in (p-1) max(M, W) + W of virtual time",
         show=draw_ring_map,
+    ),
+    task(
+        diffuse_hidden,
+        "p={0}, n={1}, {2} steps, {3} µs an element",
+        public=[(3, 10, 3, 1), (2, 6, 2, 4), (4, 8, 3, 0), (1, 5, 2, 2), (3, 1, 3, 2), (4, 2, 2, 3),
+                (2, 3, 0, 1), (3, 3, 2, 9)],
+        held_out=lambda rng: [
+            (p, n, whole(rng, 1, 6), whole(rng, 1, 9))
+            for p, n in ((2, 20), (5, 7), (6, 1), (3, whole(rng, 3, 12)))
+        ],
+        points=3,
+        par="the longer of halos and inner work, and the edges, a step",
+        show=draw_diffuse_hidden,
     ),
     task(
         farm,
