@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_under_mpiexec import mpiexec
 
 from dlpar import run, simulate
 from dlpar.collectives import SharedVectors, shared
@@ -260,3 +261,20 @@ def test_a_rank_that_does_not_come_or_dies_ends_the_call_and_leaves_no_file():
     if memory.exists():
         ours = {p for p in set(memory.iterdir()) - before if p.is_file()}
         assert ours == set()
+
+
+@pytest.mark.mpi
+def test_under_mpiexec_a_communicator_of_mpi4py_will_do(tmp_path):
+    body = """
+        from dlpar.collectives import SharedVectors, pipelined_ring_allreduce
+
+        comm = MPI.COMM_WORLD
+        vectors = SharedVectors(comm, 1000, np.float32)
+        vectors.mine[:] = comm.rank + 1
+        message = np.full(1000, comm.rank + 1, np.float32)
+        ways = vectors.allreduce(), pipelined_ring_allreduce(message, comm, 2)
+        write([sorted(set(total.tolist())) for total in ways])
+    """
+    code, stderr, told, _ = mpiexec(tmp_path, body)
+    assert code == 0, stderr
+    assert told == [[[6.0], [6.0]]] * 3
