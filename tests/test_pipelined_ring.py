@@ -88,6 +88,44 @@ def test_time_is_the_closed_form_and_alpha_counts_once_where_links_are_busy(p, k
         assert time == pytest.approx(alpha + 2 * (p - 1) / p * x[0].nbytes * beta, rel=1e-9)
 
 
+class Strict:
+    """A communicator that holds its rank to MPI's rule: a buffer on its way is nobody else's."""
+
+    def __init__(self, comm):
+        self.comm, self.rank, self.size = comm, comm.rank, comm.size
+        self.leaving = []  # buffers of sends that nobody has waited for
+        self.coming = []
+
+    def Isend(self, buf, dest):
+        assert not any(np.shares_memory(buf, other) for other in self.coming)
+        return Watched(self.comm.Isend(buf, dest=dest), self.leaving, buf)
+
+    def Irecv(self, buf, source):
+        assert not any(np.shares_memory(buf, other) for other in self.leaving + self.coming)
+        return Watched(self.comm.Irecv(buf, source=source), self.coming, buf)
+
+
+class Watched:
+    def __init__(self, request, buffers, buf):
+        self.request, self.buffers, self.buf = request, buffers, buf
+        buffers.append(buf)
+
+    def Wait(self):
+        self.request.Wait()
+        self.buffers[:] = [other for other in self.buffers if other is not self.buf]
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 9])
+@pytest.mark.parametrize("p", [2, 3, 5])
+def test_no_buffer_is_used_while_it_is_on_its_way_and_every_request_is_waited_for(p, k):
+    def program(comm):
+        strict = Strict(comm)
+        pipelined_ring_allreduce(np.ones(20 * p), strict, k)
+        return len(strict.leaving), len(strict.coming)
+
+    assert simulate(program, ranks=p).results == [(0, 0)] * p
+
+
 @pytest.mark.parametrize("k", [None, 2])
 def test_a_rank_that_went_quiet_is_named(k):
     def program(comm):
