@@ -467,7 +467,7 @@ TASKS = (
     task(
         ring_map,
         "p={0}, n={1}, {2} µs of work a block",
-        public=[(2, 3, 20), (3, 1000, 8), (4, 5, 0), (1, 4, 10), (3, 0, 10), (5, 20_001, 3)],
+        public=[(2, 3, 20), (3, 1000, 8), (4, 5, 0), (1, 4, 10), (3, 0, 10), (5, 5001, 3)],
         held_out=lambda rng: [(p, whole(rng, 1, 3000), whole(rng, 1, 40)) for p in (2, 4, 7)],
         points=3,
         par="p-1 messages a rank, in (p-1) max(M, W) + W of virtual time",
