@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from dlpar import simulate
 from dlpar.collectives import (
     chain_broadcast,
     double_tree_allreduce,
+    leader_allreduce,
     pairwise_alltoall,
     ring_allgather,
     ring_allreduce,
@@ -21,6 +24,7 @@ from dlpar.collectives.report import (
 )
 from dlpar.rulers import Wall
 from dlpar.world import Network
+from dlpar.world.presets import pcie_nodes
 
 RINGS = [ring_allreduce, ring_reduce_scatter, ring_allgather, pairwise_alltoall]
 
@@ -69,6 +73,15 @@ def test_it_reads_as_text_and_in_a_notebook():
     assert cells == ["ring_allreduce", "4.00 kB", "12.0 µs", "333 MB/s", "500 MB/s"]
     page = report._repr_html_()
     assert all(text in page for text in ("ring_allreduce", "12.0 µs", "500 MB/s", "virtual"))
+
+
+def test_options_are_given_by_a_partial_and_told():
+    by_node = partial(leader_allreduce, node_size=8)
+    fits, _ = virtual_report([8000], 16, pcie_nodes(2), [by_node, leader_allreduce]).lines
+    assert fits.collective == "leader_allreduce(node_size=8)"
+    wanted = simulate(lambda c: by_node(np.ones(2000, np.float32), c), 16, network=pcie_nodes(2))
+    assert fits.time == wanted.time
+    assert bus_factor(by_node, 16) == 15 / 8
 
 
 def test_alone_there_is_no_bandwidth_to_speak_of():

@@ -8,7 +8,6 @@ The collectives themselves know `comm` only. What runs or simulates them stands 
 worlds, and so here: this module, the chooser and the prediction.
 """
 
-import html
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,8 @@ import numpy as np
 from dlpar.collectives.arguments import require_count
 from dlpar.collectives.costs import ALLREDUCES, OTHERS
 from dlpar.collectives.in_network import in_network_allreduce
-from dlpar.rulers import Wall, badge, nbytes, seconds, si, wall_of
+from dlpar.collectives.tables import Table
+from dlpar.rulers import Wall, nbytes, seconds, si, wall_of
 from dlpar.world import Network, run, simulate
 
 
@@ -76,15 +76,16 @@ class Line(NamedTuple):
     busbw: float  # B/s
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Table):
     """Lines of one ruler; it prints as text and shows itself in a notebook."""
 
     kind: str  # "virtual" or "wall"
     ranks: int
     lines: tuple[Line, ...]
 
-    def _texts(self):
+    def rows(self):
+        """Yield the heads, then a line each."""
         yield ("collective", "size", "time", "algbw", "busbw")
         for line in self.lines:
             time = line.time.time if isinstance(line.time, Wall) else seconds(line.time)
@@ -96,34 +97,6 @@ class Report:
         """The ranks, and what measured times depend on, as text."""
         walls = [line.time.conditions for line in self.lines if isinstance(line.time, Wall)]
         return ", ".join([f"{self.ranks} rank{'s' * (self.ranks > 1)}", *dict.fromkeys(walls)])
-
-    def __repr__(self):
-        """Return the table as text, numbers to the right."""
-        rows = list(self._texts())
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        drawn = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        ]
-        return "\n".join([f"{badge(self.kind)}, {self.title}", *drawn])
-
-    def _repr_html_(self):
-        heads, *rows = self._texts()
-        cell = 'style="text-align:right;padding:.2em 0 .2em 1em;font-variant-numeric:tabular-nums"'
-        head = "".join(f'<th scope="col" {cell}>{text}</th>' for text in heads[1:])
-        body = "".join(
-            f'<tr><th scope="row" style="text-align:left;font-weight:inherit">'
-            f"{html.escape(name)}</th>"
-            + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in texts)
-            + "</tr>"
-            for name, *texts in rows
-        )
-        return (
-            f'<div style="overflow-x:auto">{badge(self.kind)._repr_html_()} '
-            f'{html.escape(self.title)}<table style="color:inherit;font-size:.95em"><thead><tr>'
-            f'<th scope="col" style="text-align:left">{heads[0]}</th>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
-        )
 
 
 def virtual_report(sizes, ranks, network=None, collectives=COLLECTIVES):

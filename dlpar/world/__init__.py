@@ -14,6 +14,7 @@ from dlpar.world.constants import (
     Status,
 )
 from dlpar.world.faults import Drop, Duplicate, Faults, Kill, Raise, Reorder, Slow
+from dlpar.world.fitting import fit_alpha_beta
 from dlpar.world.network import Network
 from dlpar.world.real.run import run
 from dlpar.world.topology import Link, Topology
@@ -50,6 +51,7 @@ __all__ = [
     "Topology",
     "Trace",
     "clock",
+    "fit_alpha_beta",
     "run",
     "simulate",
     "work",
