@@ -147,6 +147,13 @@ def test_each_task_has_a_promise_an_own_cell_and_three_hints(lab):
 
 
 @each_lab
+def test_what_is_folded_has_its_mark_and_its_formulas_in_jupyterlab(lab):
+    page = (LABS[lab] / "lab.md").read_text(encoding="utf-8")
+    assert "<details" not in page, "JupyterLab shows no mark there, and formulas as they are typed"
+    assert page.count("\n:class: dropdown\n") == page.count(":::{admonition}")
+
+
+@each_lab
 def test_points_and_names_agree_with_the_notebook_that_nbgrader_reads(lab):
     notebook = jupytext.read(LABS[lab] / "lab.md")
     meta = [cell.metadata["nbgrader"] for cell in notebook.cells if "nbgrader" in cell.metadata]

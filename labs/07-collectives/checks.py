@@ -226,15 +226,6 @@ def picture_of_eight(function):
     return drawn(function, 8)
 
 
-def picture_of_racks(function):
-    """Return what each link of two racks carries in the learner's own run."""
-    from dlpar.figures import topology_map
-
-    racks = fat_tree(2, 4, oversubscription=8)
-    program = lambda comm: function(np.ones(100_000), comm)  # noqa: E731
-    return topology_map(racks, trace=simulate(program, 8, network=racks, timeout=LIMIT).trace)
-
-
 TASKS = (
     Task(
         "ring_pass",
@@ -274,7 +265,6 @@ TASKS = (
         two_racks(held_out_racks),
         points=3,
         par="one vector out of each rack, and the formula's virtual time",
-        show=picture_of_racks,
     ),
     Task(
         "choose",
