@@ -483,8 +483,8 @@ def test_calls_are_counted_over_all_communicators_and_once_though_made_of_others
 
 
 def test_every_operation_of_a_communicator_can_be_struck():
-    quiet = {"Get_rank", "Get_size"}
-    calls = {name for name in vars(SimComm) | vars(SimComm.__base__) if name[0].isupper()}
+    quiet = {"Get_rank", "Get_size", "Free", "Shift", "Get_coords", "Get_cart_rank"}
+    calls = {name for name in dir(SimComm) if name[0].isupper()}
     assert calls - quiet <= set(OPERATIONS)
 
 

@@ -4,6 +4,8 @@ import operator
 
 import numpy as np
 
+from dlpar.world.constants import mpi_runs
+
 PLAIN = frozenset("?bBhHiIlLqQfd")  # native formats whose memory can be cast to bytes as it is
 
 
@@ -61,10 +63,33 @@ def _counted(spec):
     count = array.size
     for item in spec[1:]:
         if hasattr(item, "Get_size"):  # an mpi4py Datatype
-            if item.Get_size() != array.itemsize:
+            theirs = type(item).__module__ == "mpi4py.MPI"
+            if (mpi_runs() or not theirs) and item.Get_size() != array.itemsize:
                 raise TypeError(f"message: datatype of {item.Get_size()} bytes for {array.dtype}")
         elif item is not None:
             count = operator.index(item)
     if not 0 <= count <= array.size:
         raise ValueError(f"message: count {count} of a buffer of {array.size} elements")
     return array[:count]
+
+
+def vector_blocks(spec, size, write=False):
+    """Return the `size` blocks, as views, of the buffer of a collective such as Gatherv.
+
+    spec : `[buffer, counts]` or `[buffer, (counts, displs)]`, either with a datatype after it, or
+        `[buffer, counts, displs, datatype]`. counts, displs : ints in elements; without displs the
+        blocks follow each other.  write : whether the buffer is to be written.
+
+    Raises ValueError unless there are `size` counts and every block lies in the buffer.
+    """
+    buffer, counts, displs = spec[0], spec[1], spec[2] if len(spec) == 4 else None
+    if isinstance(counts, tuple):
+        counts, displs = counts
+    array = writable_array(buffer) if write else flat_array(buffer)
+    counts = np.broadcast_to(np.asarray(counts, np.int64), (size,))
+    starts = np.cumsum(counts) - counts if displs is None else np.asarray(displs, np.int64)
+    if starts.shape != (size,) or (counts < 0).any() or (starts < 0).any():
+        raise ValueError(f"message: {size} counts and displacements of at least 0 are needed")
+    if (starts + counts).max() > array.size:
+        raise ValueError(f"message: blocks beyond the end of a buffer of {array.size} elements")
+    return [array[i : i + n] for i, n in zip(starts.tolist(), counts.tolist(), strict=True)]

@@ -1,5 +1,7 @@
 """The words of MPI that programs use; they mean the same in both worlds."""
 
+import sys
+
 import numpy as np
 
 ANY_SOURCE = -1
@@ -70,3 +72,39 @@ class Status:
     def Get_count(self, itemsize=1):
         """Return how many elements of `itemsize` bytes arrived; mpi4py's default counts bytes."""
         return self.nbytes // getattr(itemsize, "size", itemsize)
+
+
+# A program written for mpi4py passes mpi4py's own objects; none is imported here for that.
+
+
+def is_in_place(buf):
+    """Tell whether `buf` is IN_PLACE, ours or mpi4py's."""
+    return buf is IN_PLACE or type(buf).__name__ == "InPlaceType"
+
+
+def function_of(op):
+    """Return the function of a reduction: an Op of ours, or one of mpi4py's of the same name."""
+    MPI = sys.modules.get("mpi4py.MPI")
+    if MPI is not None and isinstance(op, MPI.Op):
+        known = [ours for ours in (SUM, PROD, MAX, MIN) if op == getattr(MPI, ours.name)]
+        if not known:
+            raise NotImplementedError("simulate reduces with SUM, PROD, MAX and MIN only")
+        return known[0]
+    return op
+
+
+def tell(status, source, tag, nbytes):
+    """Write into `status`, ours or mpi4py's, what a receive met."""
+    if isinstance(status, Status):
+        status.source, status.tag, status.nbytes = source, tag, nbytes
+        return
+    status.Set_source(source)
+    status.Set_tag(tag)
+    if mpi_runs():
+        status.Set_elements(sys.modules["mpi4py.MPI"].BYTE, nbytes)
+
+
+def mpi_runs():
+    """Tell whether MPI may be asked: it ends a process that asks before MPI is initialized."""
+    MPI = sys.modules.get("mpi4py.MPI")
+    return MPI is not None and MPI.Is_initialized()

@@ -17,7 +17,8 @@ OPERATIONS = (
     *("Send", "Isend", "Recv", "Irecv", "Sendrecv", "Sendrecv_replace", "Probe", "Iprobe"),
     "Wait",  # the end of a request, in Wait, Waitall, Waitany or Test
     *("Barrier", "Bcast", "Reduce", "Allreduce", "Gather", "Gatherv", "Scatter", "Scatterv"),
-    *("Allgather", "Allgatherv", "Alltoall", "Alltoallv", "Split", "Dup", "Create_cart"),
+    *("Allgather", "Allgatherv", "Alltoall", "Alltoallv"),
+    *("Split", "Dup", "Create_cart", "Sub"),
     "work",  # half done when something strikes "during" it
 )
 WHEN = ("before", "during", "after")

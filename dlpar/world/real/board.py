@@ -35,6 +35,13 @@ CALLS = {
     "Allgather": (),
     "Alltoall": (),
     "Split": (),
+    "Gatherv": ("root",),
+    "Scatterv": ("root",),
+    "Allgatherv": (),
+    "Alltoallv": (),
+    "Dup": (),
+    "Create_cart": (),
+    "Sub": (),
 }
 TO_PEER = {"Send": "dest", "Wait for Isend": "dest"}  # calls that one other rank can end,
 FROM_PEER = {"Recv": "source", "Wait for Irecv": "source", "Probe": "source"}  # and which it is

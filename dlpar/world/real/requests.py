@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from dlpar.world.constants import ANY_SOURCE, PROC_NULL, UNDEFINED
+from dlpar.world.constants import ANY_SOURCE, PROC_NULL, UNDEFINED, tell
 from dlpar.world.real import board
 from dlpar.world.real.mpi import MPI
 
@@ -86,7 +86,6 @@ class TracedRequest:
 
 
 def fill(status, met):
-    """Copy mpi4py's status into ours."""
-    status.source = FROM_MPI.get(met.source, met.source)
-    status.tag = met.tag
-    status.nbytes = met.Get_count(MPI.BYTE)
+    """Copy what mpi4py met into the program's status."""
+    source = FROM_MPI.get(met.source, met.source)
+    tell(status, source, met.tag, met.Get_count(MPI.BYTE))

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from dlpar.world.buffers import byte_view
+from dlpar.world.buffers import byte_view, flat_array
 from dlpar.world.constants import (
     ANY_SOURCE,
     ANY_TAG,
@@ -19,7 +19,7 @@ from dlpar.world.constants import (
 )
 from dlpar.world.real import board
 from dlpar.world.real.mpi import MPI
-from dlpar.world.real.requests import TO_MPI, TracedRequest, fill
+from dlpar.world.real.requests import FROM_MPI, TO_MPI, TracedRequest, fill
 
 _OPS = {"SUM": MPI.SUM, "PROD": MPI.PROD, "MAX": MPI.MAX, "MIN": MPI.MIN}
 _ERRORS = {
@@ -117,6 +117,12 @@ class TracedComm:
             self.sends.append((dest, sendtag, _nbytes(sendbuf), start))
         self._received("Sendrecv", start, met, status)
 
+    def Sendrecv_replace(
+        self, buf, dest, sendtag=0, source=ANY_SOURCE, recvtag=ANY_TAG, status=None
+    ):
+        """See mpi4py."""
+        self.Sendrecv(flat_array(buf).copy(), dest, sendtag, buf, source, recvtag, status)
+
     def Isend(self, buf, dest, tag=0):
         """See mpi4py."""
         start = perf_counter()
@@ -193,13 +199,60 @@ class TracedComm:
         """See mpi4py."""
         self._collective("Alltoall", None, self._comm.Alltoall, _in_place(sendbuf), recvbuf)
 
+    def Gatherv(self, sendbuf, recvbuf, root=0):
+        """See mpi4py."""
+        self._collective("Gatherv", root, self._comm.Gatherv, _in_place(sendbuf), recvbuf, root)
+
+    def Scatterv(self, sendbuf, recvbuf, root=0):
+        """See mpi4py."""
+        self._collective("Scatterv", root, self._comm.Scatterv, sendbuf, _in_place(recvbuf), root)
+
+    def Allgatherv(self, sendbuf, recvbuf):
+        """See mpi4py."""
+        self._collective("Allgatherv", None, self._comm.Allgatherv, _in_place(sendbuf), recvbuf)
+
+    def Alltoallv(self, sendbuf, recvbuf):
+        """See mpi4py."""
+        self._collective("Alltoallv", None, self._comm.Alltoallv, sendbuf, recvbuf)
+
+    def Dup(self):
+        """See mpi4py."""
+        return self._made("Dup", 0, self._comm.Dup)
+
+    def Free(self):
+        """Do nothing: communicators are freed when the call of `run` ends."""
+
+    def Create_cart(self, dims, periods=None, reorder=False):
+        """See mpi4py; never reorders. None on a rank that is too many, as `Split` has it."""
+        return self._made("Create_cart", 0, self._comm.Create_cart, dims, periods, False)
+
+    def Sub(self, remain_dims):
+        """See mpi4py."""
+        kept = zip(self._comm.coords, remain_dims, strict=True)
+        rest = tuple(c for c, keep in kept if not keep)
+        return self._made("Sub", rest, self._comm.Sub, remain_dims)
+
+    def __getattr__(self, name):
+        """What a grid knows of itself, mpi4py tells."""
+        if name in ("dims", "periods", "coords", "Get_coords", "Get_cart_rank"):
+            return getattr(self._comm, name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def Shift(self, direction, disp):
+        """See mpi4py."""
+        return tuple(FROM_MPI.get(r, r) for r in self._comm.Shift(direction, disp))
+
     def Split(self, color=0, key=0):
         """See mpi4py; None for color UNDEFINED, where mpi4py has COMM_NULL."""
         if color < 0 and color != UNDEFINED:  # not every MPI looks
             rank = self.members[self.rank]
             raise MPIError("MPI_ERR_ARG", f"rank {rank}: a color is at least 0, not {color}")
         there = MPI.UNDEFINED if color == UNDEFINED else color
-        comm = self._collective("Split", None, self._comm.Split, there, key)
+        return self._made("Split", color, self._comm.Split, there, key)
+
+    def _made(self, call, color, method, *args):
+        """Return the communicator that `call` makes, wrapped; None for COMM_NULL."""
+        comm = self._collective(call, None, method, *args)
         self._splits += 1
         if comm == MPI.COMM_NULL:
             return None

@@ -7,7 +7,7 @@ A meeting ends for all ranks at the same time: when the last has called, plus th
 import numpy as np
 
 from dlpar.world.buffers import flat_array, writable_array
-from dlpar.world.constants import IN_PLACE, SUM, UNDEFINED, MPIError
+from dlpar.world.constants import SUM, UNDEFINED, MPIError, function_of, is_in_place
 from dlpar.world.virtual.costs import collective_seconds
 from dlpar.world.virtual.deadlock import Deadlock, others_wait
 from dlpar.world.virtual.waiting import fates
@@ -21,6 +21,7 @@ class Meeting:
         self.peers = peers
         self.brought = {}  # rank in the communicator -> its contribution
         self.taken = None
+        self.nbytes = 0  # the most that one rank contributes
         self.end = 0.0  # s; until the end, the latest arrival
 
     def explain(self, world):
@@ -64,12 +65,13 @@ class Collectives:
         meeting.brought[self.rank] = contribution
         start = me.clock
         meeting.end = max(meeting.end, start)
+        meeting.nbytes = max(meeting.nbytes, nbytes)
         if len(meeting.brought) < self.size:
             world.block(me, meeting)
         else:
             del world.meetings[place]
             meeting.taken = conclude([meeting.brought[r] for r in range(self.size)])
-            meeting.end += collective_seconds(name, self.size, nbytes, world.network)
+            meeting.end += collective_seconds(name, self.size, meeting.nbytes, world.network)
             for peer in self._peers:
                 if peer != me.number:
                     world.wake(world.ranks[peer])
@@ -123,8 +125,8 @@ class Collectives:
     def Gather(self, sendbuf, recvbuf, root=0):
         """Put rank r's `sendbuf` into the r-th of `size` equal blocks of root's `recvbuf`."""
         root = self._root(root)
-        mine = flat_array(sendbuf)
         blocks = self._blocks(writable_array(recvbuf)) if self.rank == root else None
+        mine = blocks[root] if blocks and is_in_place(sendbuf) else flat_array(sendbuf)
 
         def conclude(pairs):
             for (sent, _), block in zip(pairs, pairs[root][1], strict=True):
@@ -136,8 +138,8 @@ class Collectives:
     def Scatter(self, sendbuf, recvbuf, root=0):
         """Put the r-th of `size` equal blocks of root's `sendbuf` into rank r's `recvbuf`."""
         root = self._root(root)
-        target = writable_array(recvbuf)
         blocks = self._blocks(flat_array(sendbuf)) if self.rank == root else None
+        target = blocks[root] if blocks and is_in_place(recvbuf) else writable_array(recvbuf)
 
         def conclude(pairs):
             for rank, (block, (target, _)) in enumerate(zip(pairs[root][1], pairs, strict=True)):
@@ -148,7 +150,8 @@ class Collectives:
 
     def Allgather(self, sendbuf, recvbuf):
         """Put rank r's `sendbuf` into the r-th of `size` equal blocks of every `recvbuf`."""
-        mine, blocks = flat_array(sendbuf), self._blocks(writable_array(recvbuf))
+        blocks = self._blocks(writable_array(recvbuf))
+        mine = blocks[self.rank] if is_in_place(sendbuf) else flat_array(sendbuf)
 
         def conclude(pairs):
             for rank, (_, blocks) in enumerate(pairs):
@@ -177,6 +180,10 @@ class Collectives:
         """
         if color < 0 and color != UNDEFINED:
             raise self._error("ARG", f"a color is at least 0, not {color}")
+        return self._split("Split", color, key)
+
+    def _split(self, call, color, key):
+        """Split, in the name of `call`."""
         world = self._world
 
         def conclude(wishes):
@@ -190,7 +197,7 @@ class Collectives:
                 world.communicators += 1
             return taken
 
-        place = self._meet("Split", (color, key), conclude)
+        place = self._meet(call, (color, key), conclude)
         return None if place is None else type(self)(world, self._me, *place)
 
     # ------------------------------------------------------------ checking
@@ -206,7 +213,7 @@ class Collectives:
     def _reduced_pair(self, sendbuf, recvbuf):
         """Return (contribution, target) of a reduction; all are combined before any is written."""
         target = writable_array(recvbuf)
-        if sendbuf is IN_PLACE:
+        if is_in_place(sendbuf):
             return target, target
         mine = flat_array(sendbuf)
         where = f"rank {self._me.number}: "
@@ -225,7 +232,7 @@ class Collectives:
                 first = f"{arrays[0].size} of {arrays[0].dtype}"
                 message = f"rank {self._peers[rank]} reduces {said} {first}"
                 raise MPIError("MPI_ERR_TRUNCATE", message)
-        total = arrays[0].copy()
+        total, op = arrays[0].copy(), function_of(op)
         for array in arrays[1:]:
             total = op(total, array)
         return total

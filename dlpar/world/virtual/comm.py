@@ -3,16 +3,16 @@
 import math
 import operator
 
-from dlpar.world.buffers import byte_view
-from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, UNDEFINED
-from dlpar.world.virtual.collectives import Collectives
+from dlpar.world.buffers import byte_view, flat_array
+from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, UNDEFINED, tell
+from dlpar.world.virtual.cartesian import Cartesian
 from dlpar.world.virtual.waiting import AnyOf, Probing, Receipt
 
 POLL = 1e-7  # s of virtual time that a Test or Iprobe takes which finds nothing
 TAG_MAX = 2**31 - 1  # Open MPI's
 
 
-class SimComm(Collectives):
+class SimComm(Cartesian):
     """A group of simulated ranks, seen by one of them.
 
     Sends of up to `Network.eager_limit` bytes are copied and return at once; larger ones wait for
@@ -88,6 +88,12 @@ class SimComm(Collectives):
         self._finish(receipt, "Sendrecv", status)
         if request is not None:
             self._finish(request, "Sendrecv")
+
+    def Sendrecv_replace(
+        self, buf, dest, sendtag=0, source=ANY_SOURCE, recvtag=ANY_TAG, status=None
+    ):
+        """Send `buf`, and receive into it what comes."""
+        self.Sendrecv(flat_array(buf).copy(), dest, sendtag, buf, source, recvtag, status)
 
     def _post(self, buf, source, tag):
         """Post a receive; return its Receipt, or None for a receive from PROC_NULL."""
@@ -231,7 +237,7 @@ class SimRequest:
 def fill(status, message):
     """Tell `status` what was met: a Receipt or an Envelope, or None for PROC_NULL."""
     if message is None:
-        status.source, status.tag, status.nbytes = PROC_NULL, ANY_TAG, 0
+        tell(status, PROC_NULL, ANY_TAG, 0)
     else:
-        _, status.source, status.tag = message.key
-        status.nbytes = message.nbytes
+        _, source, tag = message.key
+        tell(status, source, tag, message.nbytes)
