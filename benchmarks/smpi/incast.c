@@ -1,4 +1,4 @@
-/* All ranks send to rank 0 at once: rank r sends r of p - 1 parts of n doubles. */
+/* All ranks send to rank 0 at once: rank r sends p - 1 + r of 2 (p - 1) parts of n doubles. */
 #include "common.h"
 
 int main(int argc, char **argv) {
@@ -8,7 +8,7 @@ int main(int argc, char **argv) {
   MPI_Request *requests = malloc(others * sizeof(MPI_Request));
   for (long i = 0; i < me.rounds; i++) {
     if (me.r) {
-      give(&me, x, me.r * me.n / others, 0);
+      give(&me, x, (others + me.r) * me.n / (2 * others), 0);
       continue;
     }
     for (int q = 1; q < me.p; q++)

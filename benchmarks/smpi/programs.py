@@ -25,7 +25,7 @@ def incast(comm, n, rounds):
     inboxes = [np.empty(n) for _ in others] if comm.rank == 0 else []
     for _ in range(rounds):
         if comm.rank:
-            comm.Send(np.zeros(comm.rank * n // len(others)), 0)
+            comm.Send(np.zeros((len(others) + comm.rank) * n // (2 * len(others))), 0)
         else:
             for request in [comm.Irecv(inboxes[q - 1], q) for q in others]:
                 request.Wait()
