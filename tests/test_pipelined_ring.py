@@ -4,7 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlpar import run, simulate
-from dlpar.collectives import pipelined_ring_allreduce
+from dlpar.collectives import (
+    pipelined_ring,
+    pipelined_ring_allreduce,
+    recursive_doubling_allreduce,
+)
 from dlpar.world import Deadlock, Network
 
 DTYPES = ["int8", "int64", "uint16", "float32", "float64", "complex128"]
@@ -68,11 +72,17 @@ def test_each_rank_sends_2k_messages_a_step_to_its_right_and_all_the_rings_bytes
     assert all(m.dest == (m.source + 1) % p for m in trace.messages)
 
 
-@given(p=ranks, n=lengths)
-def test_small_vectors_go_round_whole_in_half_of_the_steps(p, n):
-    trace = on_ranks(vectors(p, n, 0), None).trace
-    np.testing.assert_array_equal(trace.messages_sent, np.full(p, p - 1))
-    np.testing.assert_array_equal(trace.bytes_sent, np.full(p, 8 * n * (p - 1)))
+@pytest.mark.parametrize("p", [2, 5])
+def test_up_to_16_kib_it_has_the_steps_of_recursive_doubling(p):
+    for n, fewer in [(pipelined_ring.SMALL, True), (pipelined_ring.SMALL + 1, False)]:
+        x = vectors(p, n, 0, "int8")
+
+        def doubled(comm, x=x):
+            return recursive_doubling_allreduce(x[comm.rank], comm)
+
+        sent = on_ranks(x, None).trace.messages_sent.tolist()
+        there = simulate(doubled, ranks=p).trace.messages_sent.tolist()
+        assert sent == (there if fewer else [2 * (p - 1)] * p)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1e-6, 1e-4])

@@ -5,9 +5,10 @@ from collections import deque
 import numpy as np
 
 from dlpar.collectives.arguments import require_count, require_vector
+from dlpar.collectives.doubling import recursive_doubling_allreduce
 
 SEGMENT = 1 << 20  # bytes: added up where it arrived, in the cache; above what a message costs
-SMALL = 8 * 1024  # bytes; up to here steps cost more than bytes
+SMALL = 16 * 1024  # bytes; up to here steps cost more than bytes
 AHEAD = 4  # receives that wait for their message, so that no sender waits for this rank
 
 
@@ -15,13 +16,13 @@ def pipelined_ring_allreduce(x, comm, segments=None, out=None):
     """Return the sum of every rank's `x`, on every rank: a ring whose chunks travel in segments.
 
     Each segment goes on as soon as it is added up, so the links never wait for the arithmetic, and
-    alpha is paid once, not in every step. Up to 8 KiB, unless `segments` is given, the vectors go
-    round whole: in half of the steps, every rank has all of them and adds them up.
+    alpha is paid once, not in every step. Up to 16 KiB, unless `segments` is given, it leaves the
+    ring for `recursive_doubling_allreduce`, which has fewer steps.
 
     Parameters
     ----------
     x : (n,) numeric array; same n and dtype on all p ranks. Not modified, unless it is `out`.
-    comm : communicator with `rank`, `size`, `Isend`, `Irecv` and `Sendrecv` (mpi4py's names).
+    comm : communicator with `rank`, `size`, `Isend`, `Irecv`, `Send`, `Recv`, `Sendrecv`.
     segments : k, pieces of each of the p chunks; by default as few as have at most 1 MiB each. Same
         on all ranks.
     out : (n,) array of x's dtype for the sum, contiguous; may be `x` itself. By default a new one.
@@ -29,7 +30,6 @@ def pipelined_ring_allreduce(x, comm, segments=None, out=None):
     Returns
     -------
     out, bit-identical on all ranks: chunk c is added up once, in the order of ranks c+1, ..., c.
-    (Vectors that went round whole: by every rank, in the order of ranks.)
 
     Raises
     ------
@@ -38,24 +38,25 @@ def pipelined_ring_allreduce(x, comm, segments=None, out=None):
 
     Cost, with N = n * itemsize bytes, m = N/(pk): 2(p-1)k messages a rank, 2 (p-1)/p N bytes, and
         alpha + k m beta + (2p-3) max(k m beta, alpha + m beta); where the links are the bottleneck
-        that is alpha + 2 (p-1)/p N beta. Whole: p-1 messages, (p-1) (alpha + N beta).
+        that is alpha + 2 (p-1)/p N beta.
         [alpha: s/message, beta: s/byte]
     Source: the ring as in ring.py; its segments are those of Open MPI's ring_segmented allreduce.
     """
     require_vector(x, "pipelined_ring_allreduce")
-    k = max(1, -(-x.nbytes // (comm.size * SEGMENT))) if segments is None else segments
-    require_count("segments", k, "pipelined_ring_allreduce")
+    if segments is not None:
+        require_count("segments", segments, "pipelined_ring_allreduce")
     out = np.empty(x.shape, x.dtype) if out is None else out
     if not (isinstance(out, np.ndarray) and out.shape == x.shape and out.dtype == x.dtype):
         raise ValueError(f"pipelined_ring_allreduce needs out of shape {x.shape} and {x.dtype}")
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise ValueError("pipelined_ring_allreduce needs out contiguous and writable")
     if segments is None and x.nbytes <= SMALL:
-        return _round_whole(x, comm, out)
+        out[:] = recursive_doubling_allreduce(x, comm)
+        return out
     if out is not x:
         out[:] = x
     if comm.size > 1:
-        _round_in_segments(out, comm, k)
+        _round_in_segments(out, comm, segments or -(-x.nbytes // (comm.size * SEGMENT)))
     return out
 
 
@@ -90,14 +91,3 @@ def _round_in_segments(x, comm, k):
             receives.append(receive(e + ahead))
     for request in sends[half:]:
         request.Wait()
-
-
-def _round_whole(x, comm, out):
-    """Set `out` to the sum of every rank's `x`, after all vectors have gone round; return it."""
-    p, r = comm.size, comm.rank
-    vectors = np.empty((p, x.size), x.dtype)
-    vectors[r] = x
-    for s in range(p - 1):
-        give, take = vectors[(r - s) % p], vectors[(r - s - 1) % p]
-        comm.Sendrecv(give, dest=(r + 1) % p, recvbuf=take, source=(r - 1) % p)
-    return np.add.reduce(vectors, axis=0, dtype=x.dtype, out=out)
