@@ -12,6 +12,7 @@ from dlpar.collectives import (
     rabenseifner_allreduce,
     recursive_doubling_allreduce,
     ring_allreduce,
+    root_allreduce,
     tree_allreduce,
 )
 from dlpar.collectives.chooser import Choice, candidates, simulated
@@ -71,7 +72,7 @@ def test_what_leaves_a_rank_waiting_cannot_be_rehearsed():
 # The price
 
 
-@pytest.mark.parametrize("allreduce", IN_STEP)
+@pytest.mark.parametrize("allreduce", [*IN_STEP, root_allreduce])  # the root's link stays busy
 @pytest.mark.parametrize("p", [1, 2, 4, 8])
 @pytest.mark.parametrize("eager_limit", [0, np.inf])
 def test_on_a_star_the_price_is_the_closed_form(allreduce, p, eager_limit):
@@ -96,6 +97,30 @@ def test_a_shared_link_is_paid_for_by_all_that_cross_it(duplex):
     assert cost == pytest.approx(slow + fast, rel=1e-9)
     time = simulated(Choice(rabenseifner_allreduce, {}, 0.0), nbytes, 4, topology).seconds
     assert cost == pytest.approx(time, rel=1e-9)
+
+
+def test_who_comes_late_to_a_shared_link_is_not_there_before_its_own_bytes():
+    """Ranks 0 and 1 each hear from afar, 1 much sooner, and both send on over one link."""
+    links = [Link("d2", "left", 9.0, 1e9), Link("d3", "left", 0.0, 1e9)]
+    links += [Link("d0", "left", 0.0, 1e9), Link("d1", "left", 0.0, 1e9)]
+    links += [Link("left", "right", 0.0, 1e3)]
+    links += [Link("right", f"d{r}", 0.0, 1e9) for r in (4, 5)]
+    topology = Topology(links, [f"d{r}" for r in range(6)])
+
+    def relay(x, comm):
+        r = comm.rank
+        if r < 2:
+            comm.Recv(x.copy(), source=r + 2)
+            comm.Send(x, dest=r + 4)
+        elif r < 4:
+            comm.Send(x, dest=r - 2)
+        else:
+            comm.Recv(x.copy(), source=r - 4)
+
+    nbytes = 6000
+    time = simulate(lambda c: relay(np.zeros(nbytes, np.uint8), c), 6, network=topology).time
+    assert time > 9 + nbytes / 1e3
+    assert price(relay, nbytes, 6, topology) == pytest.approx(time, rel=1e-9)
 
 
 def test_bounced_copies_cost_more_than_copies_from_peer_to_peer():
