@@ -14,6 +14,7 @@ from dlpar.world import (
     PROC_NULL,
     SUM,
     UNDEFINED,
+    Deadlock,
     MPIError,
     Network,
     Status,
@@ -606,3 +607,31 @@ def test_a_network_names_what_is_no_number(name):
     for wrong in (-1, float("nan")):
         with pytest.raises(ValueError, match=f"Network {name} must be"):
             Network(**{name: wrong})
+
+
+def test_started_sums_share_the_network_one_after_another():
+    """Each takes the time of an Allreduce; the second begins when the first is over."""
+    net = Network(alpha=0.0, beta=1e-6)
+
+    def program(comm, hidden):
+        x, y = np.ones(100), np.ones(50)
+        requests = [comm.Iallreduce(IN_PLACE, x), comm.Iallreduce(IN_PLACE, y)]
+        work(comm, seconds=hidden)
+        for request in requests:
+            request.Wait()
+            work(comm, seconds=0.0)  # leaves this rank's clock in the trace
+
+    load = 8e-6 * 2 * (4 - 1) / 4  # s an element, of a long vector over 4 ranks
+    for hidden in (0.0, 0.0013, 1.0):
+        spans = simulate(program, 4, (hidden,), net).trace.spans
+        ends = [span.end for span in spans if (span.rank, span.what) == (0, "work")][1:]
+        assert ends == pytest.approx([max(hidden, 100 * load), max(hidden, 150 * load)])
+
+
+def test_a_started_sum_names_the_rank_that_never_starts_it():
+    def program(comm):
+        if comm.rank != 1:
+            comm.Iallreduce(IN_PLACE, np.ones(2)).Wait()
+
+    with pytest.raises(Deadlock, match="rank 0 waits in Iallreduce for rank 1 to call it"):
+        simulate(program, 3)

@@ -288,3 +288,26 @@ def test_a_receive_that_is_too_short_raises_on_its_rank(world, how):
         world(program, ranks=2)
     assert caught.value.error_class == "MPI_ERR_TRUNCATE"
     assert "rank 1 of 2" in caught.value.__notes__[0]
+
+
+def started_sums(comm, n):
+    """Start three sums, the second of which is in place, and finish them backwards."""
+    mine = [data(comm.rank, i, n) for i in range(3)]
+    sums = [np.zeros(n, np.int64), mine[1], np.zeros(n, np.int64)]
+    requests = [
+        comm.Iallreduce(mine[0], sums[0]),
+        comm.Iallreduce(IN_PLACE, sums[1], MAX),
+        comm.Iallreduce(mine[2], sums[2]),
+    ]
+    for request in reversed(requests):
+        request.Wait()
+    return sums
+
+
+@pytest.mark.parametrize("p", [1, 2, 4])
+def test_sums_that_were_started_end_as_numpy_says_in_both_worlds(p):
+    each = [np.stack([data(r, i, 7) for r in range(p)]) for i in range(3)]
+    expected = [each[0].sum(0), each[1].max(0), each[2].sum(0)]
+    for world in (run, simulate):
+        for sums in world(started_sums, p, (7,)).results:
+            np.testing.assert_array_equal(sums, expected)

@@ -24,6 +24,7 @@ CALLS = {
     "Sendrecv": ("dest", "source", "recvtag"),
     "Wait for Isend": ("dest", "tag"),
     "Wait for Irecv": ("source", "tag"),
+    "Wait for Iallreduce": (),
     "Waitany": ("peer", "tag", "requests"),  # the first request's, and how many there are
     "Probe": ("source", "tag"),
     "Barrier": (),

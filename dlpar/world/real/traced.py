@@ -30,6 +30,7 @@ _ERRORS = {
 _show = struct.Struct("5q").pack_into
 _FIRST = 8 * board.WHAT  # byte of the slot where what is shown begins
 _SEND, _RECV, _SENDRECV, _PROBE = (board.CODE[c] for c in ("Send", "Recv", "Sendrecv", "Probe"))
+_WAIT_ALLREDUCE = board.CODE["Wait for Iallreduce"]
 _WAIT_SEND, _WAIT_RECV = board.CODE["Wait for Isend"], board.CODE["Wait for Irecv"]
 
 
@@ -182,6 +183,14 @@ class TracedComm:
         """See mpi4py."""
         call = self._comm.Allreduce
         self._collective("Allreduce", None, call, _in_place(sendbuf), recvbuf, _op(op))
+
+    def Iallreduce(self, sendbuf, recvbuf, op=SUM):
+        """See mpi4py."""
+        try:
+            request = self._comm.Iallreduce(_in_place(sendbuf), recvbuf, _op(op))
+        except MPI.Exception as error:
+            raise self._named(error) from None
+        return TracedRequest(request, self, _WAIT_ALLREDUCE, 0, 0, None)
 
     def Gather(self, sendbuf, recvbuf, root=0):
         """See mpi4py."""

@@ -7,7 +7,15 @@ A meeting ends for all ranks at the same time: when the last has called, plus th
 import numpy as np
 
 from dlpar.world.buffers import flat_array, writable_array
-from dlpar.world.constants import SUM, UNDEFINED, MPIError, function_of, is_in_place
+from dlpar.world.constants import (
+    ANY_TAG,
+    PROC_NULL,
+    SUM,
+    UNDEFINED,
+    MPIError,
+    function_of,
+    is_in_place,
+)
 from dlpar.world.virtual.costs import collective_seconds
 from dlpar.world.virtual.deadlock import Deadlock, others_wait
 from dlpar.world.virtual.waiting import fates
@@ -22,15 +30,36 @@ class Meeting:
         self.brought = {}  # rank in the communicator -> its contribution
         self.taken = None
         self.nbytes = 0  # the most that one rank contributes
+        self.parts = []  # of a non-blocking one
         self.end = 0.0  # s; until the end, the latest arrival
 
     def explain(self, world):
         """Return (ranks waited for, sentence)."""
-        missing = tuple(p for r, p in enumerate(self.peers) if r not in self.brought)
+        missing = self.missing()
         names = f"rank{'s' * (len(missing) > 1)} {', '.join(map(str, missing[:8]))}"
         more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
         said = f"waits in {self.call} for {names}{more} to call it"
         return missing, said + fates(world, missing)
+
+    def missing(self):
+        """Return the ranks of the world that have not called."""
+        return tuple(p for r, p in enumerate(self.peers) if r not in self.brought)
+
+
+class Part:
+    """One rank's part in a non-blocking collective: what its request waits for."""
+
+    error = None
+    key, nbytes = (0, PROC_NULL, ANY_TAG), 0  # a status says nothing of a collective
+
+    def __init__(self, rank, meeting):
+        self.rank = rank  # engine.Rank
+        self.meeting = meeting
+        self.done = None  # s, when it was complete
+
+    def explain(self, world):
+        """Return (ranks waited for, sentence)."""
+        return self.meeting.explain(world)
 
 
 class Collectives:
@@ -47,6 +76,22 @@ class Collectives:
 
     def _meet(self, name, contribution, conclude, nbytes=0, root=None):
         """Bring `contribution`; return this rank's part of `conclude(all contributions)`."""
+        me = self._me
+        meeting = self._come(name, contribution, nbytes, root)
+        start = me.clock
+        if len(meeting.brought) < self.size:
+            self._world.block(me, meeting)
+        else:
+            self._hold(meeting, name, conclude)
+            for peer in self._peers:
+                if peer != me.number:
+                    self._world.wake(self._world.ranks[peer])
+        me.clock = meeting.end
+        self._world.spans.append((me.number, name, start, me.clock))
+        return meeting.taken[self.rank]
+
+    def _come(self, name, contribution, nbytes, root=None):
+        """Bring `contribution` to the meeting of this communicator's next call; return it."""
         world, me = self._world, self._me
         call = name if root is None else f"{name}(root={root})"
         place = (self._number, self._calls)
@@ -63,21 +108,16 @@ class Collectives:
                 world.trace(),
             )
         meeting.brought[self.rank] = contribution
-        start = me.clock
-        meeting.end = max(meeting.end, start)
         meeting.nbytes = max(meeting.nbytes, nbytes)
-        if len(meeting.brought) < self.size:
-            world.block(me, meeting)
-        else:
+        meeting.end = max(meeting.end, me.clock)
+        if len(meeting.brought) == self.size:
             del world.meetings[place]
-            meeting.taken = conclude([meeting.brought[r] for r in range(self.size)])
-            meeting.end += collective_seconds(name, self.size, meeting.nbytes, world.network)
-            for peer in self._peers:
-                if peer != me.number:
-                    world.wake(world.ranks[peer])
-        me.clock = meeting.end
-        world.spans.append((me.number, name, start, me.clock))
-        return meeting.taken[self.rank]
+        return meeting
+
+    def _hold(self, meeting, name, conclude):
+        """All have come to `meeting`: conclude it, and let it take its time."""
+        meeting.taken = conclude([meeting.brought[r] for r in range(self.size)])
+        meeting.end += collective_seconds(name, self.size, meeting.nbytes, self._world.network)
 
     def Barrier(self):
         """Wait until every rank has called."""
@@ -114,13 +154,18 @@ class Collectives:
         """Combine all ranks' `sendbuf` with `op` into every `recvbuf`, in rank order."""
         mine, target = self._reduced_pair(sendbuf, recvbuf)
 
+        self._meet("Allreduce", (mine, target), self._sum_up(op), mine.nbytes)
+
+    def _sum_up(self, op):
+        """Return what concludes an Allreduce."""
+
         def conclude(pairs):
             total = self._combined([mine for mine, _ in pairs], op)
             for rank, (_, target) in enumerate(pairs):
                 self._put(total, target, rank)
             return pairs
 
-        self._meet("Allreduce", (mine, target), conclude, mine.nbytes)
+        return conclude
 
     def Gather(self, sendbuf, recvbuf, root=0):
         """Put rank r's `sendbuf` into the r-th of `size` equal blocks of root's `recvbuf`."""

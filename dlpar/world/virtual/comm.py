@@ -4,8 +4,9 @@ import math
 import operator
 
 from dlpar.world.buffers import byte_view, flat_array
-from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, UNDEFINED, tell
+from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, SUM, UNDEFINED, tell
 from dlpar.world.virtual.cartesian import Cartesian
+from dlpar.world.virtual.collectives import Part
 from dlpar.world.virtual.waiting import AnyOf, Probing, Receipt
 
 POLL = 1e-7  # s of virtual time that a Test or Iprobe takes which finds nothing
@@ -126,6 +127,26 @@ class SimComm(Cartesian):
                 raise receipt.error
         if status is not None:
             fill(status, receipt)
+
+    # ---------------------------------------------------------- collective
+
+    def Iallreduce(self, sendbuf, recvbuf, op=SUM):
+        """Start an Allreduce; neither buffer may be touched before the returned request is done.
+
+        Several on one communicator go one after another, in the order of the calls.
+        """
+        mine, target = self._reduced_pair(sendbuf, recvbuf)
+        meeting = self._come("Iallreduce", (mine, target), mine.nbytes)
+        part = Part(self._me, meeting)
+        meeting.parts.append(part)
+        if len(meeting.brought) == self.size:
+            world = self._world
+            meeting.end = max(meeting.end, world.busy.get(self._number, 0.0))
+            self._hold(meeting, "Allreduce", self._sum_up(op))
+            world.busy[self._number] = meeting.end
+            for part in meeting.parts:
+                world.settle(part, meeting.end)
+        return SimRequest(self, part)
 
     # ------------------------------------------------------------- probing
 

@@ -80,6 +80,7 @@ class World:
         self.messages = []  # rows of the trace, in the order of completion
         self.spans = []
         self.meetings = {}  # (communicator, number of the call) -> collective call under way
+        self.busy = {}  # communicator -> when its last non-blocking collective ends, in s
         self.communicators = 1
         self.failure = None  # (rank, exception), of the first rank that raised
         self.over = False
