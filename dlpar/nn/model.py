@@ -31,17 +31,20 @@ class Model:
 
     def _lay_out(self, dtype):
         """Move the layers' parameters into one new vector, and make the layers hold views."""
-        slots = [(layer, name) for layer in self.layers for name in layer.parameters]
-        d = sum(getattr(layer, name).size for layer, name in slots)
+        d = sum(getattr(layer, n).size for layer in self.layers for n in layer.parameters)
         self.params, self.grads = aligned((d,), dtype), aligned((d,), dtype)
         self.grads[:] = 0
         start = 0
-        for layer, name in slots:
-            value = getattr(layer, name)
-            here = slice(start, start := start + value.size)
-            self.params[here] = value.ravel()
-            setattr(layer, name, self.params[here].reshape(value.shape))
-            setattr(layer, f"d{name}", self.grads[here].reshape(value.shape))
+        self.parts = []  # of each layer, the slice of params and grads that is its own
+        for layer in self.layers:
+            first = start
+            for name in layer.parameters:
+                value = getattr(layer, name)
+                here = slice(start, start := start + value.size)
+                self.params[here] = value.ravel()
+                setattr(layer, name, self.params[here].reshape(value.shape))
+                setattr(layer, f"d{name}", self.grads[here].reshape(value.shape))
+            self.parts.append(slice(first, start))
         self._bottom = next((i for i, layer in enumerate(self.layers) if layer.parameters), 0)
 
     def __setstate__(self, state):
@@ -69,17 +72,27 @@ class Model:
         """Return the mean loss on x, y, a float; `grads` stays as it is."""
         return self.loss_function(self.forward(x), y)[0]
 
-    def loss_and_grad(self, x, y):
-        """Return the mean loss on x, y, a float, and overwrite `grads` with its gradient.
+    def loss_and_grad(self, x, y, weight=1.0, ready=None):
+        """Return the mean loss on x, y, a float; overwrite `grads` with `weight` * its gradient.
+
+        weight : this batch's share of a larger one, whose parts are then only to be added up.
+        ready : function of a slice, called when `grads[slice]` is final: once for each layer with
+            parameters, the last layer first.
 
         Below the first layer with parameters nothing is asked for, so dL/dx is never computed:
         for a perceptron that saves about a quarter of the arithmetic.
         """
         loss, dy = self.loss_function(self.forward(x), y)
-        for layer in reversed(self.layers[self._bottom + 1 :]):
-            dy = layer.backward(dy)
-        if self.params.size:
-            self.layers[self._bottom].backward(dy, need_dx=False)
+        if weight != 1.0:
+            dy *= dy.dtype.type(weight)
+        for i in range(len(self.layers) - 1, self._bottom - 1, -1):
+            layer, part = self.layers[i], self.parts[i]
+            if i > self._bottom:
+                dy = layer.backward(dy)
+            elif layer.parameters:
+                layer.backward(dy, need_dx=False)
+            if ready is not None and layer.parameters:
+                ready(part)
         return loss
 
     def predict(self, x):
