@@ -3,10 +3,11 @@
 from dlpar.optim.descent import batches, descend
 from dlpar.optim.noise import critical_batch, noise_scale
 from dlpar.optim.schedules import constant, cosine, scaled_lr, step_decay, warmup
-from dlpar.optim.updates import SGD, Adam, Momentum, PolyakMomentum
+from dlpar.optim.updates import SGD, Adagrad, Adam, Momentum, PolyakMomentum
 
 __all__ = [
     "SGD",
+    "Adagrad",
     "Adam",
     "Momentum",
     "PolyakMomentum",

@@ -86,6 +86,30 @@ class PolyakMomentum:
         self.params -= self.v
 
 
+class Adagrad:
+    """w <- w - lr g / (sqrt(sum of all g**2 so far) + eps), entry by entry. Memory: squares.
+
+    An entry that is often large is moved little: what Downpour's servers use, since late gradients
+    then cannot throw the weights far. Source: Duchi, Hazan & Singer, JMLR 2011.
+    """
+
+    def __init__(self, params, eps=1e-8):
+        """Start with no squares: params (d,), eps > 0."""
+        if not eps > 0:
+            raise ValueError(f"eps must be above 0, got {eps!r}")
+        self.params, self.eps = _vector(params), eps
+        self.squares = np.zeros_like(params)
+        self._scratch = np.empty_like(params)
+
+    def step(self, grads, lr):
+        """Add the squares of grads, (d,), and move params."""
+        self.squares += np.multiply(grads, grads, out=self._scratch)
+        np.sqrt(self.squares, out=self._scratch)
+        self._scratch += self.eps
+        np.divide(grads, self._scratch, out=self._scratch)
+        _add(self.params, -float(lr), self._scratch)
+
+
 class Adam:
     """Momentum, divided entry by entry by the size that g has lately had. Memory: m, v, t.
 

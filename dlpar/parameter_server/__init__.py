@@ -1,0 +1,35 @@
+"""The parameter server: weights in one place, gradients pushed to it, and a rule for who waits.
+
+The servers are ranks like all others; a program decides which. Staleness 0 is bulk synchronous,
+s > 0 stale synchronous, math.inf asynchronous: one number in one server.
+"""
+
+from dlpar.parameter_server.client import Client
+from dlpar.parameter_server.history import Applied, Read, breaches, widest_gap
+from dlpar.parameter_server.server import serve
+from dlpar.parameter_server.shards import even_shards, tensor_shards
+from dlpar.parameter_server.training import (
+    Served,
+    Worked,
+    assemble,
+    best_servers,
+    servers_seconds,
+    train_on_servers,
+)
+
+__all__ = [
+    "Applied",
+    "Client",
+    "Read",
+    "Served",
+    "Worked",
+    "assemble",
+    "best_servers",
+    "breaches",
+    "even_shards",
+    "serve",
+    "servers_seconds",
+    "tensor_shards",
+    "train_on_servers",
+    "widest_gap",
+]
