@@ -4,12 +4,23 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlpar import simulate
 from dlpar.data_parallel import descend_together
-from dlpar.frameworks import cntk
+from dlpar.frameworks import bounded_delay, cntk
 from dlpar.frameworks.caffe_mpi import caffe_mpi, read_ahead
 from dlpar.frameworks.platoon import platoon
+from dlpar.frameworks.project_adam import (
+    crossover_images,
+    delta_bytes,
+    epoch_until,
+    lost_updates,
+    receive_products,
+    send_vectors,
+    vector_bytes,
+)
 from dlpar.frameworks.sparknet import (
     crossover_exchange,
     naive_seconds,
@@ -157,3 +168,70 @@ def test_the_time_constant_does_not_depend_on_the_block_size():
     assert cntk.block_momentum(100, 1000) ** 2 == pytest.approx(cntk.block_momentum(200, 1000))
     with pytest.raises(ValueError, match="above 0"):
         cntk.block_momentum(1, 0)
+
+
+# ------------------------------------------------------------ Project Adam
+
+
+@given(k=st.integers(1, 9), m=st.integers(1, 12), n=st.integers(1, 12))
+def test_vectors_are_fewer_bytes_below_the_crossover_and_the_server_gets_the_same(k, m, n):
+    rng = np.random.default_rng(k)
+    x, dy = rng.normal(size=(3, k, m)), rng.normal(size=(3, k, n))
+
+    def program(comm):
+        if comm.rank == 0:
+            return receive_products(k, m, n, comm, float)
+        send_vectors(x[comm.rank - 1], dy[comm.rank - 1], comm)
+        return None
+
+    out = simulate(program, 4)
+    np.testing.assert_allclose(out.results[0], np.einsum("wki,wkj->ij", x, dy), atol=1e-12)
+    np.testing.assert_array_equal(out.trace.bytes_sent[1:], vector_bytes(m, n, k, 8))
+    assert (vector_bytes(m, n, k) < delta_bytes(m, n)) == (k < crossover_images(m, n))
+
+
+def test_the_papers_layers_cross_over_at_thousands_of_images():
+    assert crossover_images(4096, 4096) == 2048
+    assert round(crossover_images(25088, 4096)) == 3521
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75, 1.0])
+def test_an_epoch_ends_when_enough_workers_have_ended_it(share):
+    def program(comm):
+        return epoch_until(share, 10, lambda rank: rank**0.9, comm)
+
+    out = simulate(program, 9, network=Network(alpha=0.0, beta=0.0))
+    needed = math.ceil(share * 8)
+    end = 10 * needed**0.9  # s, when the last that counts is done
+    assert out.results[1 : 1 + needed] == [10] * needed
+    assert out.results[1 + needed :] == [math.ceil(end / r**0.9) for r in range(1 + needed, 9)]
+    with pytest.raises(ValueError, match="share"):
+        simulate(lambda comm: epoch_until(0, 1, None, comm), 2)
+
+
+def test_additions_without_a_lock_are_lost_at_most_and_never_won():
+    assert lost_updates(1, 1000, 3, np.random.default_rng(0)) == 0
+    assert 0 <= lost_updates(2, 100_000, 1, np.random.default_rng(0)) < 200_000
+
+
+# ----------------------------------------------------- Li's bounded delay
+
+
+def test_more_delay_is_less_waiting():
+    pace = np.random.default_rng(1).lognormal(0, 0.8, (6, 60))
+
+    def model():
+        return mlp(SIZES, np.random.default_rng(0), dtype=np.float64)
+
+    taus, network = [0, 1, 2, 4, math.inf], Network(eager_limit=math.inf)
+    labels = X[:, :3].argmax(axis=1)  # something to learn
+    delays = bounded_delay.sweep(model, X, labels, 24, 60, 1.0, 1.0, taus, 6, pace, network)
+    waiting = [delay.waiting for delay in delays]
+    assert waiting == sorted(waiting, reverse=True)
+    assert waiting[0] > 0.4
+    assert waiting[-1] < 0.02
+    assert all(delay.clocks > 0 and delay.seconds > 0 for delay in delays)
+    assert delays[2].seconds < delays[0].seconds
+    (never,) = bounded_delay.sweep(model, X, Y, 24, 10, 1.0, 0.0, [1], 6, pace, network)
+    assert never.clocks == -1
+    assert never.seconds == math.inf

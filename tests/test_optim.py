@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from dlpar.data import linear_regression
 from dlpar.nn import Linear, Model, mlp, squared_error
 from dlpar.optim import (
+    LARS,
     SGD,
+    Adagrad,
     Adam,
     Momentum,
     PolyakMomentum,
@@ -330,3 +332,54 @@ def test_what_is_no_array_and_no_generator_is_named():
         SGD([1.0, 2.0])
     with pytest.raises(TypeError, match="rng must be"):
         next(batches(10, 2, rng=0))
+
+
+def test_adagrad_is_its_formula():
+    w, squares = np.array([1.0, -2.0]), np.zeros(2)
+    rule = Adagrad(params := w.copy())
+    for g in ([3.0, 0.5], [-1.0, 0.25]):
+        g = np.array(g)
+        squares += g**2
+        w -= 0.1 * g / (np.sqrt(squares) + 1e-8)
+        rule.step(g, 0.1)
+        np.testing.assert_allclose(params, w, rtol=1e-15)
+    with pytest.raises(ValueError, match="eps"):
+        Adagrad(params, eps=0)
+
+
+def test_lars_moves_every_layer_by_the_same_share_of_its_length():
+    """Whatever a layer's gradient is multiplied by; and each layer for itself."""
+    rng = np.random.default_rng(0)
+    start, g = rng.normal(size=9), rng.normal(size=9)
+    parts = [slice(0, 4), slice(4, 4), slice(4, 9)]
+    for size in (1.0, 1e4):
+        rule = LARS(params := start.copy(), parts, mu=0.0, trust=0.01)
+        scaled = g.copy()
+        scaled[:4] *= size
+        rule.step(scaled, 0.5)
+        for part in (parts[0], parts[2]):
+            moved = np.linalg.norm(params[part] - start[part])
+            assert moved == pytest.approx(0.5 * 0.01 * np.linalg.norm(start[part]))
+
+
+def test_lars_is_its_formula():
+    rng = np.random.default_rng(1)
+    w, v, parts = rng.normal(size=6), np.zeros(6), [slice(0, 2), slice(2, 6)]
+    rule = LARS(params := w.copy(), parts, mu=0.8, trust=0.02, decay=0.1)
+    for _ in range(3):
+        g = rng.normal(size=6)
+        for part in parts:
+            size, slope = np.linalg.norm(w[part]), np.linalg.norm(g[part])
+            rate = 0.3 * 0.02 * size / (slope + 0.1 * size)
+            v[part] = 0.8 * v[part] + rate * (g[part] + 0.1 * w[part])
+            w[part] -= v[part]
+        rule.step(g, 0.3)
+        np.testing.assert_allclose(params, w, rtol=1e-12)
+
+
+def test_lars_bears_a_layer_of_zeros():
+    rule = LARS(params := np.zeros(2), [slice(0, 2)], mu=0.0)
+    rule.step(np.ones(2), 0.1)
+    np.testing.assert_allclose(params, [-0.1, -0.1])
+    with pytest.raises(ValueError, match="trust"):
+        LARS(params, [slice(0, 2)], trust=0)
