@@ -15,6 +15,7 @@ import numpy as np
 
 OPERATIONS = (
     *("Send", "Isend", "Recv", "Irecv", "Sendrecv", "Sendrecv_replace", "Probe", "Iprobe"),
+    "Iallreduce",
     "Wait",  # the end of a request, in Wait, Waitall, Waitany or Test
     *("Barrier", "Bcast", "Reduce", "Allreduce", "Gather", "Gatherv", "Scatter", "Scatterv"),
     *("Allgather", "Allgatherv", "Alltoall", "Alltoallv"),
