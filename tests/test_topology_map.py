@@ -11,7 +11,7 @@ from dlpar import simulate
 from dlpar.collectives import ring_allreduce
 from dlpar.figures import topology_map
 from dlpar.figures.topology_layout import drawn_vertices, places_of
-from dlpar.world import Link, Topology, Trace, presets
+from dlpar.world import Link, Message, Topology, Trace, presets
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -90,6 +90,9 @@ def test_devices_are_at_the_bottom_and_switches_as_high_as_their_devices_are_far
     assert rows["node0.root0"] == rows["node0.root1"]
     across = [places[name][0] for name in nodes.devices]
     assert across == sorted(across)
+    star = presets.star(12)
+    across = [places_of(star, drawn_vertices(star), 460.0)[name][0] for name in star.devices]
+    assert across == sorted(across)
     assert places["node0.pcie1"][0] == np.mean([places[f"node0.gpu{g}"][0] for g in (2, 3)])
 
 
@@ -135,6 +138,33 @@ def test_a_ring_of_routes_goes_over_the_links_of_the_topology(topology, tmp_path
         assert len([e for e in route if e.get("fill") == f"var(--h{a % 8})"]) == bool(steps)
 
 
+def test_a_route_by_itself_lies_on_its_links_and_its_arrow_points_at_its_end(tmp_path):
+    bounced = presets.pcie_nodes(1, bounced=True)
+    for topology, pair in ((bounced, (0, 1)), (presets.star(4), (2, 3)), (presets.star(4), (3, 1))):
+        root = parsed(topology_map(topology, [pair]), tmp_path)
+        (route,) = by_class(root, "route")
+        links = [link.get("d") for link in by_class(root, "link")]
+        assert all(e.get("d") in links for e in route.findall(f"{SVG}path[@stroke]"))
+        tip = numbers(route.find(f"{SVG}path[@fill='var(--h{pair[0]})']"))[:2]
+        at, end = centres(root), topology.devices[pair[1]]
+        assert np.hypot(*np.subtract(tip, at[end])) < 18
+        assert np.hypot(*np.subtract(tip, at[topology.devices[pair[0]]])) > 18
+
+
+@each_machine
+def test_links_go_past_the_devices_that_they_do_not_join(topology, tmp_path):
+    root = parsed(topology_map(topology), tmp_path)
+    at = centres(root)
+    radius = float(by_class(root, "device")[0][0].get("r"))
+    for link in by_class(root, "link"):
+        a, b = link[0].text.split(":")[0].split(" and ")
+        start, bend, end = np.reshape(numbers(link), (3, 2))
+        for t in np.linspace(0, 1, 41):
+            point = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
+            for device in {*topology.devices} - {a, b}:
+                assert np.hypot(*(point - at[device])) > radius
+
+
 def test_routes_that_share_a_link_lie_beside_one_another(tmp_path):
     root = parsed(topology_map(presets.star(3), [(0, 2), (1, 2)]), tmp_path)
     last = [
@@ -169,8 +199,22 @@ def test_loads_are_the_bytes_that_the_topology_counts(tmp_path):
         for way in ((a, b), (b, a)):
             assert f"{way[0]} to {way[1]}: {carried[way] / 1000:.1f} kB" in link[0].text
     assert {e.text for e in by_class(root, "load")} == {"12.0 kB"}
+    assert {link.get("stroke-width") for link in by_class(root, "link")} == {"8"}
     assert "The links carried 144 kB; the most, 12.0 kB," in figure.alt
     assert "carried" not in topology_map(racks, trace=Trace(4, [], [])).alt
+
+
+def test_links_are_as_wide_as_they_were_loaded(tmp_path):
+    racks = presets.fat_tree(2, 2)
+    trace = Trace(4, [Message(0, 2, 0, 700, 0.0, 1.0), Message(3, 2, 0, 300, 0.0, 1.0)], [])
+    root = parsed(topology_map(racks, trace=trace), tmp_path)
+    widths = {
+        link[0].text.split(":")[0]: link.get("stroke-width") for link in by_class(root, "link")
+    }
+    assert widths["rack1.host0 and rack1"] == "8"
+    assert widths["rack0 and core"] == "5.9"
+    assert widths["rack1.host1 and rack1"] == "3.1"
+    assert widths["rack0.host1 and rack0"] == "1"
 
 
 def test_a_half_duplex_link_is_loaded_by_both_ways(tmp_path):

@@ -258,12 +258,8 @@ class _Sketch:
 
     def alt(self):
         """Return the drawing in words."""
-        switches = len(self.vertices) - len(self.topology.devices)
-        words = [f"Map of {self._note()} and {counted(switches, 'switch').replace('hs', 'hes')}."]
-        kinds = [
-            f"{counted(len(links), 'link')} of {kind}" for kind, links in self._kinds().items()
-        ]
-        words.append(f"{'; '.join(kinds)}.")
+        kinds = [f"{len(links):,} of {kind}" for kind, links in self._kinds().items()]
+        words = [f"Map of {self._note()}: {'; '.join(kinds)}."]
         words += [f"Route from {route.words()}." for route in self.routes]
         if self.carried:
             (a, b), most = max(self.carried.items(), key=lambda item: item[1])
