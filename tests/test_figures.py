@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlpar.collectives import pass_around_allreduce, ring_allreduce, root_allreduce
+from dlpar.collectives import (
+    double_tree_allreduce,
+    pass_around_allreduce,
+    rabenseifner_allreduce,
+    recursive_doubling_allreduce,
+    ring_allreduce,
+    root_allreduce,
+    tree_allreduce,
+)
 from dlpar.doctor import find_chromium
 from dlpar.figures import (
     Frame,
@@ -294,6 +302,25 @@ def test_frames_come_from_any_allreduce_that_sends(allreduce, p):
         assert all(b[0] <= a[0] for b, a in zip(before.held, after.held, strict=True))
         changed = {r for r in range(p) if before.held[r] != after.held[r]}
         assert changed <= {m.dest for m in after.moves}
+
+
+@pytest.mark.parametrize(
+    ("allreduce", "ranks", "chunks", "steps"),
+    [
+        (root_allreduce, 4, 1, 6),  # 2(p-1): all go through the root's link
+        (tree_allreduce, 8, 1, 6),  # 2 lg p
+        (recursive_doubling_allreduce, 8, 1, 3),  # lg p
+        (recursive_doubling_allreduce, 6, 1, 4),  # lg 4, and two for the fold
+        (rabenseifner_allreduce, 4, 4, 4),  # 2 lg p
+        (double_tree_allreduce, 6, 2, 8),
+    ],
+)
+def test_a_step_is_one_message_at_a_time_on_each_link(allreduce, ranks, chunks, steps):
+    frames = frames_of(allreduce, ranks, chunks)
+    assert len(frames) == 1 + steps
+    for frame in frames:
+        pairs = {(move.source, move.dest) for move in frame.moves}
+        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 def test_messages_to_nobody_and_lost_ones_are_no_moves():
