@@ -48,7 +48,8 @@ def test_a_rings_bus_bandwidth_is_the_links_whatever_p_if_only_bytes_cost(p):
 def test_every_collective_and_mpis_own_has_a_line_at_every_size():
     report = virtual_report([0, 4000], 4)
     assert {f.__name__ for f in COLLECTIVES} == {f.__name__ for f in [*ALLREDUCES, *OTHERS]} | {
-        "mpi_allreduce"
+        "mpi_allreduce",
+        "pipelined_ring_allreduce",
     }
     names = [f.__name__ for f in COLLECTIVES]
     assert [(line.collective, line.nbytes) for line in report.lines] == [

@@ -19,6 +19,7 @@ import numpy as np
 from dlpar.collectives.arguments import require_count
 from dlpar.collectives.costs import ALLREDUCES, OTHERS
 from dlpar.collectives.in_network import in_network_allreduce
+from dlpar.collectives.pipelined_ring import pipelined_ring_allreduce
 from dlpar.collectives.tables import Table
 from dlpar.rulers import Wall, nbytes, seconds, si, wall_of
 from dlpar.world import Network, run, simulate
@@ -31,7 +32,7 @@ def mpi_allreduce(x, comm):
     return total
 
 
-COLLECTIVES = (*ALLREDUCES, mpi_allreduce, *OTHERS)
+COLLECTIVES = (*ALLREDUCES, pipelined_ring_allreduce, mpi_allreduce, *OTHERS)
 
 
 def bus_factor(collective, p):
