@@ -149,6 +149,35 @@ def test_a_rank_that_dies_in_its_wait_is_told(network):
     assert [rank for rank, *_ in caught.value.waits] == [1]
 
 
+@pytest.mark.parametrize("network", [Network(beta=1e-6), star(2, bandwidth=1e6)])
+def test_what_arrives_after_its_receivers_death_was_not_received(network):
+    def program(comm):
+        if comm.rank == 0:
+            comm.Send(np.zeros(8000, np.uint8), dest=1)  # 8 ms
+        else:
+            comm.Recv(np.zeros(8000, np.uint8), source=0)
+            return "alive"
+
+    out = simulate(program, 2, network=network, faults=Faults([Kill(1, at=4e-3)]))
+    assert out.results == [None, None]
+    assert math.isnan(out.trace.messages[0].received)
+    assert all(span.end <= 4e-3 for span in out.trace.spans if span.rank == 1)
+
+
+def test_a_rank_that_works_past_the_time_stops_at_it():
+    def program(comm):
+        try:
+            work(comm, seconds=5.0)
+            return "alive"
+        except OSError:
+            return clock(comm)
+
+    killed = simulate(program, 1, faults=Faults([Kill(0, at=3.0)]))
+    assert (killed.results, killed.time) == ([None], 3.0)
+    raised = simulate(program, 1, faults=Faults([Raise(0, at=3.0, error=OSError())]))
+    assert (raised.results, raised.trace.spans) == ([3.0], [(0, "work", 0.0, 3.0)])
+
+
 @both_networks
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 def test_a_sender_above_the_eager_limit_waits_for_a_dead_receiver(network, when):
@@ -348,6 +377,43 @@ def test_a_message_is_lost_doubled_or_overtaken(network, fault, got):
 
 
 @both_networks
+def test_a_message_can_be_overtaken_by_one_that_sets_out_later(network):
+    def program(comm):
+        if comm.rank == 0:
+            for i in range(2):
+                comm.Send(np.full(1, i), dest=1)
+                work(comm, seconds=1.0)
+        else:
+            got = np.zeros(2, int)
+            for i in range(2):
+                comm.Recv(got[i:], source=0)
+            return got.tolist(), clock(comm)
+
+    (got, end), plain = (
+        simulate(program, 2, network=network, faults=faults).results[1]
+        for faults in (Faults([Reorder(nth=1)]), None)
+    )
+    assert (got, plain[0]) == ([1, 0], [0, 1])
+    assert end == pytest.approx(plain[1], rel=1e-6)  # both come after 1 s
+
+
+@both_networks
+def test_a_second_copy_waits_at_its_receiver_as_a_short_message_does(network):
+    def program(comm):
+        if comm.rank == 0:
+            comm.Send(BIG, dest=1)
+        else:
+            for late in (0.0, 1.0):
+                work(comm, seconds=late)
+                start = clock(comm)
+                comm.Recv(np.empty(BIG.size), source=0)
+            return clock(comm) - start
+
+    out = simulate(program, 2, network=network, faults=Faults([Duplicate()]))
+    assert out.results[1] == 0.0
+
+
+@both_networks
 def test_above_the_eager_limit_too(network):
     def program(comm):
         if comm.rank == 0:
@@ -391,8 +457,9 @@ def test_other_messages_are_left_alone():
 
 
 def test_a_held_message_goes_on_when_nothing_follows_and_that_is_no_strike():
-    with pytest.raises(RuntimeError, match=r"Reorder.*4 messages fitted and none overtook"):
+    with pytest.raises(RuntimeError, match=r"Reorder.*4 messages fitted and none over") as caught:
         simulate(one_way, 2, faults=Faults([Reorder(nth=4)]))
+    assert type(caught.value) is RuntimeError  # no Deadlock
     with pytest.raises(RuntimeError, match="never struck: 1 messages"):  # one_way(n=1) ends
         simulate(one_way, 2, args=(1,), faults=Faults([Reorder()]))
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dlpar import run, simulate
-from dlpar.world import MPIError, Network
+from dlpar.world import MPIError, Network, work
 from dlpar.world.presets import star
 from dlpar.world.real.mpi import MPI  # imported here first, so that no test process starts MPI
 
@@ -126,6 +126,16 @@ def vectors(comm):
 @pytest.mark.parametrize("program", [grids, vectors])
 def test_each_call_does_what_mpi_does(program):
     np.testing.assert_equal(simulate(program, 4).results, run(program, 4, timeout=30).results)
+
+
+@pytest.mark.parametrize("late", range(3))
+def test_blocks_that_differ_cost_what_the_largest_would_whoever_comes_last(late):
+    def program(comm, counts):
+        work(comm, seconds=float(comm.rank == late))
+        comm.Allgatherv(np.ones(counts[comm.rank]), [np.empty(sum(counts)), counts])
+
+    uneven, even = (simulate(program, 3, (c,)).time for c in ([999, 1, 0], [999, 999, 999]))
+    assert uneven == even
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,6 @@ class FaultyWorld(World):
         spans = [
             (rank, what, start, min(end, self.dead.get(rank, math.inf)))
             for rank, what, start, end in whole._spans
-            if start <= self.dead.get(rank, math.inf)
         ]
         return Trace(self.size, rows, spans, self.strikes)
 

@@ -37,9 +37,7 @@ class FaultyComm(SimComm):
         self._world.carry_out(self._me, call, wait)
 
     def _meet(self, *args, **kwargs):
-        if (
-            self._world.timed
-        ):  # come to the meeting in the order of time: some may have died by then
+        if self._world.timed:  # come in the order of time: who dies first does not come
             self._world.sleep(self._me, self._me.clock)
         self._world.midway(self._me)
         return super()._meet(*args, **kwargs)
