@@ -28,7 +28,7 @@ class Listener:
     def __getattr__(self, name):
         def call(*args):
             self.said.append(board.stands(self.slot))
-            return self if name in ("Isend", "Irecv") else MPI.COMM_NULL
+            return self if name in ("Isend", "Irecv", "Iallreduce") else MPI.COMM_NULL
 
         return call
 
@@ -45,6 +45,7 @@ CALLS = {
     "Wait for Isend(dest=0, tag=3)": lambda c: c.Isend(X, 0, 3).Wait(),
     "Wait for Irecv(source=0, tag=3)": lambda c: c.Irecv(X, 0, 3).Wait(),
     "Wait for Irecv(source=0, tag=6)": lambda c: (r := c.Irecv(X, 0, 6)).Waitall([r]),
+    "Wait for Iallreduce()": lambda c: c.Iallreduce(X, X).Wait(),
     "Probe(source=0, tag=3)": lambda c: c.Probe(0, 3),
     "Barrier()": lambda c: c.Barrier(),
     "Bcast(root=1)": lambda c: c.Bcast(X, 1),
