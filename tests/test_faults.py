@@ -225,6 +225,22 @@ def test_a_collective_waits_for_the_dead(network, when):
             simulate(program, 3, network=network, faults=Faults(plan))
 
 
+@both_networks
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+def test_a_sum_that_was_started_needs_all_to_have_started_it(network, when):
+    def program(comm):
+        total = np.zeros(1)
+        comm.Iallreduce(np.ones(1), total).Wait()
+        return total[0]
+
+    plan = Faults([Kill(1, "Iallreduce", when=when)])
+    if when == "after":
+        assert simulate(program, 3, network=network, faults=plan).results == [3.0, None, 3.0]
+    else:
+        with pytest.raises(Deadlock, match=r"rank 0 waits in Iallreduce for rank 1.*was killed"):
+            simulate(program, 3, network=network, faults=plan)
+
+
 def test_the_dead_do_nothing_more_not_even_at_last():
     def program(comm):
         try:

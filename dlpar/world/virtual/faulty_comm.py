@@ -36,11 +36,11 @@ class FaultyComm(SimComm):
 
         self._world.carry_out(self._me, call, wait)
 
-    def _meet(self, *args, **kwargs):
+    def _come(self, *args, **kwargs):
         if self._world.timed:  # come in the order of time: who dies first does not come
             self._world.sleep(self._me, self._me.clock)
         self._world.midway(self._me)
-        return super()._meet(*args, **kwargs)
+        return super()._come(*args, **kwargs)
 
     def declare_work(self, seconds, flops):
         """Move the clock on; in two halves if something strikes between them."""
