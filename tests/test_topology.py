@@ -345,6 +345,26 @@ def test_a_deadlock_is_explained_and_a_lost_message_is_in_the_trace():
     assert all(math.isnan(m.received) for m in lost)
 
 
+def test_messages_still_on_the_links_are_in_the_trace_once():
+    def program(comm):
+        if comm.rank in (0, 2):
+            work(comm, seconds=comm.rank * 1e-4)
+            comm.Isend(np.zeros(1_000_000, np.uint8), comm.rank + 1)
+        else:
+            comm.Irecv(np.empty(1_000_000, np.uint8))
+        work(comm, seconds=5e-4)
+        comm.Iprobe()  # lets happen what happens until now
+        if comm.rank == 0:
+            comm.Bcast(np.zeros(1))
+        comm.Barrier()
+
+    with pytest.raises(Deadlock, match="same collectives") as caught:
+        simulate(program, 4, network=dumbbell(2, eager_limit=math.inf))
+    lost = caught.value.trace.messages
+    assert [(m.source, m.dest, m.nbytes) for m in lost] == [(0, 1, 1_000_000), (2, 3, 1_000_000)]
+    assert all(math.isnan(m.received) for m in lost)
+
+
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), p=st.integers(2, 6))
 def test_a_star_and_the_flat_network_do_the_same_and_twice_the_same_bits(seed, p):

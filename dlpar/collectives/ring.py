@@ -37,7 +37,7 @@ def ring_reduce_scatter(x, comm):
     for s in range(p - 1):
         # After step s, `partial` is chunk r-s-2, summed over ranks r-s-1 .. r.
         mine = chunks[(r - s - 2) % p]
-        inbox = np.empty(mine.shape, mine.dtype)
+        inbox = np.empty_like(mine)
         comm.Sendrecv(partial, dest=right, recvbuf=inbox, source=left)
         inbox += mine
         partial = inbox
@@ -68,7 +68,7 @@ def ring_allgather(x, comm, n=None):
     require_vector(x, "ring_allgather")
     p, r = comm.size, comm.rank
     left, right = (r - 1) % p, (r + 1) % p
-    whole = np.empty(p * x.size if n is None else n, x.dtype)
+    whole = np.empty_like(x, shape=p * x.size if n is None else n)
     chunks = np.array_split(whole, p)  # p views into `whole`
     require_chunk(x, r, chunks, "ring_allgather")
     chunks[r][:] = x

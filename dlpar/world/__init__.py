@@ -16,6 +16,7 @@ from dlpar.world.constants import (
 from dlpar.world.faults import Drop, Duplicate, Faults, Kill, Raise, Reorder, Slow
 from dlpar.world.fitting import fit_alpha_beta
 from dlpar.world.network import Network
+from dlpar.world.phantom import phantom
 from dlpar.world.real.run import run
 from dlpar.world.topology import Link, Topology
 from dlpar.world.trace import Message, Outcome, Span, Trace
@@ -52,6 +53,7 @@ __all__ = [
     "Trace",
     "clock",
     "fit_alpha_beta",
+    "phantom",
     "run",
     "simulate",
     "work",

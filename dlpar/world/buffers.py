@@ -5,6 +5,7 @@ import operator
 import numpy as np
 
 from dlpar.world.constants import mpi_runs
+from dlpar.world.phantom import NoBytes, Phantom
 
 PLAIN = frozenset("?bBhHiIlLqQfd")  # native formats whose memory can be cast to bytes as it is
 
@@ -15,16 +16,23 @@ def byte_view(spec):
     spec : contiguous array or other buffer, or a list/tuple `[buffer, count]`, `[buffer, datatype]`
         or `[buffer, count, datatype]` as in mpi4py.
 
+    Of a `phantom`, which has no memory, return NoBytes of the same length.
+
     Raises what mpi4py raises: TypeError for what is no buffer, BufferError for one that is not
     contiguous or has no MPI type, KeyError for one of Python objects.
     """
+    if spec.__class__ is Phantom:
+        return NoBytes(spec.nbytes)
     try:
         view = memoryview(spec)
         if view.format in PLAIN:
             return view.cast("B")  # nearly every message; the rest is told apart below
     except (TypeError, ValueError, BufferError):
         pass
-    return memoryview(flat_array(spec).view(np.uint8))
+    array = flat_array(spec)
+    if array.__class__ is Phantom:  # of [phantom, count]
+        return NoBytes(array.nbytes)
+    return memoryview(array.view(np.uint8))
 
 
 def flat_array(spec):
@@ -42,7 +50,7 @@ def flat_array(spec):
         raise BufferError(f"{array.dtype} has no MPI datatype")
     if not array.dtype.isnative:
         raise BufferError(f"{array.dtype.str} has non-native byte order")
-    if not array.flags.forc:
+    if not array.flags.forc and array.__class__ is not Phantom:
         raise BufferError("the buffer is not contiguous; send a copy, np.ascontiguousarray(x)")
     return array.reshape(-1, order="A")
 

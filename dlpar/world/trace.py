@@ -21,7 +21,11 @@ class Message(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A stretch of one rank's time: `what` is "work" or the call in which the rank waited."""
+    """A stretch of one rank's time: `what` is "work" or the call in which the rank waited.
+
+    In simulation there is also "Iallreduce", from where the network takes up a sum that was started
+    to where it is done; the rank may work meanwhile. On real processes nobody can see that.
+    """
 
     rank: int
     what: str
@@ -36,37 +40,51 @@ class Trace:
     collectives is not visible in the real world, so it counts in neither: a collective call is
     a span. (Chapter 7 builds collectives whose messages one can see.)
 
-    size : ranks.  messages : rows as of Message, those of one sender in the order of sending.
-    spans : rows as of Span.  faults : the Strikes of planned faults, in the order in which they
-    struck. A simulation of a million messages hands over its rows as they are;
-    they are put in order when first looked at.
+    size : ranks.  messages : rows as of Message, those of one sender in the order of sending, or
+    each with its place among them as a seventh entry.  spans : rows as of Span.  faults : the
+    Strikes of planned faults, in the order in which they struck. A simulation of a million messages
+    hands over its rows as they are; they are put in order when first looked at.
+    counts : (2, p) int64, the messages and bytes that each rank sent; then there are no rows.
     """
 
-    def __init__(self, size, messages, spans, faults=()):
+    def __init__(self, size, messages, spans, faults=(), counts=None):
         self.size = size
         self.faults = list(faults)
+        self.counts = counts
         self._messages = messages
         self._spans = spans
 
     @cached_property
     def messages(self):
-        """Return the list of Message, in the order of `sent`, then of `source`, then as sent."""
-        rows = sorted(self._messages, key=lambda row: (row[4], row[0], *row[6:]))
+        """Return the list of Message, in the order of `sent`, then of `source`, then as sent.
+
+        Raises ValueError if only counts were kept; so does `spans`.
+        """
+        rows = sorted(self._rows(self._messages), key=lambda row: (row[4], row[0], *row[6:]))
         return [Message(*row[:6]) for row in rows]
 
     @cached_property
     def spans(self):
         """Return the list of Span, in the order of `start`, then of `rank`."""
-        return sorted(map(Span._make, self._spans), key=lambda s: (s.start, s.rank))
+        return sorted(map(Span._make, self._rows(self._spans)), key=lambda s: (s.start, s.rank))
+
+    def _rows(self, rows):
+        if self.counts is not None:
+            raise ValueError("this trace has counts only: simulate(..., trace='rows') keeps more")
+        return rows
 
     @cached_property
     def messages_sent(self):
         """How many messages each rank sent: (p,) int64."""
+        if self.counts is not None:
+            return self.counts[0]
         return np.bincount(self._column(0), minlength=self.size)
 
     @cached_property
     def bytes_sent(self):
         """How many bytes each rank sent: (p,) int64."""
+        if self.counts is not None:
+            return self.counts[1]
         total = np.zeros(self.size, np.int64)
         np.add.at(total, self._column(0), self._column(3))
         return total

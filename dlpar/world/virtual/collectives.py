@@ -16,6 +16,7 @@ from dlpar.world.constants import (
     function_of,
     is_in_place,
 )
+from dlpar.world.phantom import Phantom
 from dlpar.world.virtual.costs import collective_seconds
 from dlpar.world.virtual.deadlock import Deadlock, others_wait
 from dlpar.world.virtual.waiting import fates
@@ -298,4 +299,5 @@ class Collectives:
         if source.size > target.size:
             message = f"rank {self._peers[rank]} has {target.size} bytes for {source.size}"
             raise MPIError("MPI_ERR_TRUNCATE", message)
-        target[: source.size] = source
+        if source.__class__ is not Phantom:
+            target[: source.size] = source

@@ -12,9 +12,11 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 
+import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from dlpar.world.constants import ANY_SOURCE, ANY_TAG, MPIError
+from dlpar.world.phantom import NoBytes
 from dlpar.world.trace import Trace
 from dlpar.world.virtual.deadlock import deadlock
 from dlpar.world.virtual.envelope import Envelope, Rendezvous, fits
@@ -77,8 +79,9 @@ class World:
         self.times = []
         self.buckets = {}
         self.now = 0.0
-        self.messages = []  # rows of the trace, in the order of completion
-        self.spans = []
+        self.messages: list | deque = []  # rows of the trace, in the order of completion
+        self.spans: list | deque = []
+        self.counts_only = False
         self.meetings = {}  # (communicator, number of the call) -> collective call under way
         self.busy = {}  # communicator -> when its last non-blocking collective ends, in s
         self.communicators = 1
@@ -285,10 +288,9 @@ class World:
         done = receipt.posted if receipt.posted > end else end
         nbytes, view = envelope.nbytes, receipt.view
         receipt.key, receipt.nbytes, receipt.view = envelope.key, nbytes, None
-        if nbytes == len(view):
-            view[:] = envelope.data
-        elif nbytes < len(view):
-            view[:nbytes] = envelope.data
+        if nbytes <= len(view):
+            if envelope.data.__class__ is not NoBytes:
+                view[:nbytes] = envelope.data
         else:
             receipt.error = MPIError(
                 "MPI_ERR_TRUNCATE",
@@ -353,10 +355,18 @@ class World:
 
     # -------------------------------------------------------------- record
 
+    def keep_counts(self):
+        """Count messages, and keep no rows of them; only the last span is there to be cut short."""
+        self.counts_only = True
+        self.messages, self.spans = deque(maxlen=0), deque(maxlen=1)
+
     def trace(self):
         """Return the Trace of all that has happened so far."""
+        if self.counts_only:
+            sent = [(rank.messages_sent, rank.bytes_sent) for rank in self.ranks]
+            return Trace(self.size, None, None, counts=np.array(sent, np.int64).T)
         lost = [envelope.row(math.nan) for envelope in dict.fromkeys(self._under_way())]
-        return Trace(self.size, self.messages + lost, self.spans)
+        return Trace(self.size, [*self.messages, *lost], self.spans)
 
     def _under_way(self):
         """Yield the messages that no receive has completed, some of them twice."""

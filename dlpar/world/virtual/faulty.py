@@ -262,6 +262,8 @@ class FaultyWorld(World):
     def trace(self):
         """Return the Trace of all that has happened so far; for the dead, until they died."""
         whole = super().trace()
+        if self.counts_only:
+            return Trace(self.size, None, None, self.strikes, whole.counts)
         rows = [
             (*row[:5], math.nan, row[6]) if row[5] > self.dead.get(row[1], math.inf) else row
             for row in whole._messages
