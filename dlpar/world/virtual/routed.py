@@ -9,8 +9,9 @@ hears of the message (and matches it) when its first byte has crossed the latenc
 import math
 from heapq import heappop
 
-from dlpar.world.virtual.engine import Rank, World
+from dlpar.world.virtual.engine import World
 from dlpar.world.virtual.flows import Channel, Flow, Stage, fair_rates
+from dlpar.world.virtual.rank import Rank
 from dlpar.world.virtual.waiting import Probing, Receipt
 
 KEPT = 10_000  # sets of flows whose fair rates are remembered
