@@ -17,6 +17,7 @@ from dlpar.collectives import (
     root_allreduce,
     tree_allreduce,
 )
+from dlpar.data_parallel import exposed_seconds
 from dlpar.doctor import find_chromium
 from dlpar.figures import (
     Frame,
@@ -26,14 +27,15 @@ from dlpar.figures import (
     cost_plot,
     crossover_map,
     frames_of,
+    gantt,
     paths,
     space_time,
     topology_map,
 )
 from dlpar.figures.axes import linear_ticks, log_ticks, spread, tick_text
 from dlpar.figures.svg import DARK, LIGHT
-from dlpar.rulers import Wall
-from dlpar.world import PROC_NULL, Message, Span, Trace, presets, simulate
+from dlpar.rulers import Wall, seconds
+from dlpar.world import IN_PLACE, PROC_NULL, Message, Span, Trace, presets, simulate, work
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "</text><script>alert(1)</script>\"'&\x00\ud800"
@@ -47,6 +49,21 @@ def three_messages():
 
 def ring(p, n=64):
     return simulate(lambda comm: ring_allreduce(np.ones(n), comm), p).trace
+
+
+def two_sums():
+    """Work, a sum that begins under later work, and one that begins after it."""
+
+    def program(comm):
+        x = np.ones(1000)
+        work(comm, seconds=2e-6)
+        first = comm.Iallreduce(IN_PLACE, x[:500])
+        work(comm, seconds=3e-6)
+        second = comm.Iallreduce(IN_PLACE, x[500:])
+        first.Wait()
+        second.Wait()
+
+    return simulate(program, 2).trace
 
 
 def plotted():
@@ -83,6 +100,7 @@ ALL = {
     "crossover_map": crossed,
     "convergence": trained,
     "paths": descended,
+    "gantt": lambda: gantt({"ring": ring(4), "two <sums>": two_sums()}),
     "topology_map": lambda: topology_map(presets.dgx1(), [(0, 5)]),
     "loads": lambda: topology_map(presets.star(4), trace=ring(4)),
 }
@@ -648,3 +666,43 @@ def test_figures_follow_the_theme_and_fit_the_screen(chromium, theme, width, tmp
 def test_an_outcome_in_the_place_of_its_trace_is_named():
     with pytest.raises(TypeError, match=r"trace as a Trace, such as outcome\.trace, got Outcome"):
         space_time(simulate(lambda comm: None, 2))
+
+
+# ------------------------------------------------------------------ gantt
+
+
+def test_a_gantt_shades_exactly_the_exposed_time():
+    trace = two_sums()
+    figure = gantt({"two sums": trace})
+    exposed = exposed_seconds(trace)[0]
+    assert f"ends at {seconds(5e-6 + exposed)}, {seconds(exposed)} without work" in figure.alt
+    assert "2 exchanges, 1 of them begun before the work was over" in figure.alt
+    drawn = figure.panels[0].markup
+    shades = re.findall(r'<rect[^>]*width="([\d.]+)"[^>]*class="exposed"', drawn)
+    bars = [float(w) for w in re.findall(r'<rect[^>]*width="([\d.]+)" height="15"', drawn)]
+    assert len(shades) == 1
+    assert float(shades[0]) / bars[0] == pytest.approx(exposed / 2e-6, rel=0.01)
+
+
+def test_in_a_gantt_calls_that_wait_stand_where_no_sums_are_known():
+    figure = gantt({"ring": ring(4)}, rank=2)
+    assert "rank 2" in figure.alt
+    assert "6 exchanges, 0 of them begun before the work was over" in figure.alt
+
+
+@pytest.mark.parametrize(
+    ("traces", "rank", "words"),
+    [
+        ({}, 0, "at least one trace"),
+        ({"a": Trace(2, [], [Span(0, "work", 0.0, 1.0)])}, 2, "2 ranks, none of them is 2"),
+        ({"a": Trace(2, [], [Span(0, "work", 0.0, 1.0)])}, 1, "a has 0"),
+    ],
+)
+def test_gantt_refuses_what_it_cannot_draw(traces, rank, words):
+    with pytest.raises(ValueError, match=words):
+        gantt(traces, rank)
+
+
+def test_a_space_time_diagram_draws_no_sum_under_way():
+    assert "waits" in space_time(two_sums()).alt
+    assert "Iallreduce" not in whole(space_time(two_sums()))

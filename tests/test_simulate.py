@@ -626,6 +626,9 @@ def test_started_sums_share_the_network_one_after_another():
         spans = simulate(program, 4, (hidden,), net).trace.spans
         ends = [span.end for span in spans if (span.rank, span.what) == (0, "work")][1:]
         assert ends == pytest.approx([max(hidden, 100 * load), max(hidden, 150 * load)])
+        under_way = [s[2:] for s in spans if (s.rank, s.what) == (3, "Iallreduce")]
+        first, second = (0.0, 100 * load), (100 * load, 150 * load)
+        assert np.ravel(under_way) == pytest.approx([*first, *second])
 
 
 def test_a_started_sum_names_the_rank_that_never_starts_it():

@@ -8,6 +8,7 @@ from dlpar.figures.crossover_map import crossover_map
 from dlpar.figures.divergence_strip import divergence_strip
 from dlpar.figures.figure import Figure
 from dlpar.figures.frames import Frame, Move, frames_of
+from dlpar.figures.gantt import gantt
 from dlpar.figures.magnitudes import magnitudes
 from dlpar.figures.number_line import number_line
 from dlpar.figures.paths import paths
@@ -30,6 +31,7 @@ __all__ = [
     "crossover_map",
     "divergence_strip",
     "frames_of",
+    "gantt",
     "magnitudes",
     "number_line",
     "paths",

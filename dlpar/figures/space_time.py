@@ -53,7 +53,9 @@ def space_time(trace, ruler="virtual", start=0.0, end=math.inf):
     if not start < end:
         raise ValueError(f"space_time needs start before end, got {start!r} and {end!r}")
     messages = [m for m in trace.messages if start <= m.sent <= end]
-    spans = [s for s in trace.spans if start <= s.start <= end and s.end > s.start]
+    # A sum under way is neither work nor waiting: `gantt` draws it.
+    drawn = [s for s in trace.spans if s.what != "Iallreduce"]
+    spans = [s for s in drawn if start <= s.start <= end and s.end > s.start]
     if len(messages) > _MOST_MESSAGES:
         cut = sorted(m.sent for m in messages)[_MOST_MESSAGES // 2]
         raise ValueError(

@@ -141,9 +141,10 @@ class SimComm(Cartesian):
         meeting.parts.append(part)
         if len(meeting.brought) == self.size:
             world = self._world
-            meeting.end = max(meeting.end, world.busy.get(self._number, 0.0))
+            begin = meeting.end = max(meeting.end, world.busy.get(self._number, 0.0))
             self._hold(meeting, "Allreduce", self._sum_up(op))
             world.busy[self._number] = meeting.end
+            world.spans += [(peer, "Iallreduce", begin, meeting.end) for peer in self._peers]
             for part in meeting.parts:
                 world.settle(part, meeting.end)
         return SimRequest(self, part)
