@@ -34,7 +34,9 @@ class Conv2d:
         self.k, self.stride, self.padding = k, stride, padding
         self.padded: np.ndarray = np.empty(0)
         self.patches: np.ndarray = np.empty(0)
+        self.dpatches: np.ndarray = np.empty(0)
         self.y: np.ndarray = np.empty(0)
+        self.dx: np.ndarray = np.empty(0)
 
     def forward(self, x):
         """Return y for x (batch, c_in, h, w). Raises ValueError if x has another shape."""
@@ -64,13 +66,17 @@ class Conv2d:
         np.add.reduce(rows, axis=(0, 2), out=self.db)
         if not need_dx:
             return None
-        dpatches = np.matmul(self.W.reshape(c_out, -1).T, rows).reshape(self.patches.shape)
-        dx = np.zeros_like(self.padded)
+        self.dpatches = fit(self.dpatches, self.patches.shape, self.W.dtype)
+        columns = self.dpatches.reshape(batch, -1, h_out * w_out)
+        np.matmul(self.W.reshape(c_out, -1).T, rows, out=columns)
+        self.dx = fit(self.dx, self.padded.shape, self.W.dtype)
+        self.dx[...] = 0
         s = self.stride
         for i in range(self.k):  # a pixel lies under up to k * k kernels: add up what comes back
             for j in range(self.k):
-                dx[:, :, i : i + s * h_out : s, j : j + s * w_out : s] += dpatches[:, :, i, j]
-        return self._crop(dx)
+                under = self.dx[:, :, i : i + s * h_out : s, j : j + s * w_out : s]
+                under += self.dpatches[:, :, i, j]
+        return self._crop(self.dx)
 
     def _matrices(self):
         """Return the patches as one matrix an image: (batch, c_in * k * k, h_out * w_out)."""
@@ -103,6 +109,7 @@ class _Pool2d:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         self.k = k
+        self._places = [(i, j) for i in range(k) for j in range(k)]  # in a window, row by row
 
     def _windows(self, x):
         """View x (batch, c, h, w) as (batch, c, h // k, w // k, k, k)."""
@@ -120,20 +127,31 @@ class MaxPool2d(_Pool2d):
     Where pixels are equally large the first one, row by row, gets the gradient.
     """
 
+    def __init__(self, k):
+        """Pool windows of k x k pixels, k of them apart."""
+        super().__init__(k)
+        self.y: np.ndarray = np.empty(0)
+
     def forward(self, x):
         """Return y for x (batch, c, h, w)."""
         windows = self._windows(x)
-        flat = windows.reshape(*windows.shape[:4], self.k * self.k)  # a copy
-        self.shape = x.shape
-        self.largest = np.argmax(flat, axis=-1)[..., None]
-        return np.take_along_axis(flat, self.largest, axis=-1)[..., 0]
+        self.x = x  # kept for backward
+        self.y = fit(self.y, windows.shape[:4], x.dtype)
+        self.y[...] = windows[..., 0, 0]
+        for i, j in self._places[1:]:
+            np.maximum(self.y, windows[..., i, j], out=self.y)
+        return self.y
 
     def backward(self, dy):
         """Take dL/dy, of the shape of y; return dL/dx."""
-        flat = np.zeros((*dy.shape, self.k * self.k), dy.dtype)
-        np.put_along_axis(flat, self.largest, dy[..., None], axis=-1)
-        dx = np.zeros(self.shape, dy.dtype)
-        self._windows(dx)[...] = flat.reshape(*dy.shape, self.k, self.k)
+        dx = np.zeros(self.x.shape, dy.dtype)
+        pixels, slopes = self._windows(self.x), self._windows(dx)
+        open_still = np.ones(dy.shape, np.bool_)  # windows whose largest pixel is not found yet
+        for i, j in self._places:
+            here = pixels[..., i, j] == self.y
+            here &= open_still
+            open_still ^= here
+            np.multiply(dy, here, out=slopes[..., i, j])
         return dx
 
 
