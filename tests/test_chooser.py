@@ -16,7 +16,7 @@ from dlpar.collectives import (
     tree_allreduce,
 )
 from dlpar.collectives.chooser import Choice, candidates, simulated
-from dlpar.collectives.costs import ALLREDUCES
+from dlpar.collectives.costs import ALLREDUCES, best_segments
 from dlpar.collectives.pricing import price
 from dlpar.collectives.rehearsal import even_length, matched, rehearse
 from dlpar.world import Link, Network, Topology
@@ -162,6 +162,22 @@ def test_on_a_topology_the_choice_is_within_a_tenth_of_the_best(platform):
         best = min(times, key=lambda name: times[name].seconds)
         said = f"{nbytes} bytes: {choice}, but {best} is best"
         assert choice.seconds <= 1.1 * times[best].seconds, said
+
+
+FLAT = [Network(), Network(2e-5, 1e-9), Network(overhead=1e-6), Network(eager_limit=1e9)]
+
+
+@pytest.mark.parametrize("network", FLAT)
+@pytest.mark.parametrize("p", [2, 3, 5, 6, 7, 9, 11, 12])
+def test_on_a_flat_network_the_choice_is_within_a_tenth_of_the_best(p, network):
+    def seconds(one, nbytes):
+        x = np.zeros(nbytes, np.uint8)
+        return simulate(lambda c: one[0](x, c, **one[1]), p, network=network).time
+
+    for nbytes in (1000, 10_000, 30_000, 100_000, 1_000_000):
+        tried = candidates(p, [best_segments(nbytes, p, network)])
+        least = min(seconds(one, nbytes) for one in tried)
+        assert seconds(choose(nbytes, p, network), nbytes) <= 1.1 * least, nbytes
 
 
 def test_few_bytes_on_slow_links_take_as_long_as_many_on_fast_ones():

@@ -9,6 +9,8 @@ Sanders, Speck and Traeff, Parallel Computing 35 (2009).
 
 import math
 
+import numpy as np
+
 from dlpar.collectives.alltoall import pairwise_alltoall
 from dlpar.collectives.chain import chain_broadcast, default_segments
 from dlpar.collectives.double_tree import double_tree_allreduce, rounds
@@ -85,13 +87,24 @@ def tree_allreduce_seconds(nbytes, p, network, gamma=0.0):
 
 
 def recursive_doubling_seconds(nbytes, p, network, gamma=0.0):
-    """lg p whole vectors, and two more for the fold.  Exact for powers of two, else at most.
+    """lg p whole vectors, and up to two more for the fold.  Exact for powers of two, else about.
 
-    Ranks outside the fold send before their partners are ready to listen, which can save a step.
+    Eager, a rank outside the fold sends before its partner is ready to listen, which can save a
+    step. So for each of the q that go on it is followed when its total is `ready`, and until when
+    its incoming link is `taken`.
     """
     q, folded = _lower_power(p)
-    adding = (_lg_up(q) + folded) * nbytes * gamma
-    return (_lg_up(q) + 2 * folded) * message_seconds(nbytes, network) + adding
+    message, adding = message_seconds(nbytes, network), nbytes * gamma
+    if nbytes > network.eager_limit:
+        return (_lg_up(q) + 2 * folded) * message + (_lg_up(q) + folded) * adding
+    load, in_fold = nbytes * network.beta, np.arange(q) < p - q
+    taken = np.where(in_fold, message, 0.0)
+    ready = np.where(in_fold, message + adding, 0.0)
+    for step in range(_lg_up(q)):
+        first_byte = ready[np.arange(q) ^ (1 << step)] + message - load
+        taken = np.maximum(first_byte, taken) + load
+        ready = np.maximum(ready, taken) + adding
+    return float(np.max(ready + in_fold * message))
 
 
 def rabenseifner_seconds(nbytes, p, network, gamma=0.0):
