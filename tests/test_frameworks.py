@@ -232,6 +232,9 @@ def test_more_delay_is_less_waiting():
     assert waiting[-1] < 0.02
     assert all(delay.clocks > 0 and delay.seconds > 0 for delay in delays)
     assert delays[2].seconds < delays[0].seconds
+    counts = [delay.clocks for delay in delays]  # the price: older weights, more clocks
+    assert counts[0] == min(counts)
+    assert counts[3] > counts[0]
     (never,) = bounded_delay.sweep(model, X, Y, 24, 10, 1.0, 0.0, [1], 6, pace, network)
     assert never.clocks == -1
     assert never.seconds == math.inf

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlpar.parameter_server import train_on_servers
-from dlpar.world import simulate
+from dlpar.optim import SGD
+from dlpar.parameter_server import Client, even_shards, serve
+from dlpar.world import simulate, work
 
 SMOOTH = 5  # clocks over which the loss is averaged
 
@@ -25,27 +26,55 @@ class Delay(NamedTuple):
     seconds: float  # virtual, until then
 
 
-def sweep(make_model, x, y, b, clocks, lr, target, taus, workers, pace, network, seed=0):
+def sweep(
+    make_model,
+    x,
+    y,
+    b,
+    clocks,
+    lr,
+    target,
+    taus,
+    workers,
+    pace,
+    network,
+    optimizer=SGD,
+    seed=0,
+):
     """Train once for each allowed delay in `taus`; return a `Delay` each.
 
     make_model : function () -> model.  target : a loss, met by the mean of five clocks' batches.
     pace : (workers, clocks) s that each gradient takes.  network : Network or Topology.
+    optimizer : of the server.
 
     A task of time t may run when all tasks up to t - tau - 1 are done. In clocks this is the rule
-    of SSP, so tau is `staleness`.
+    of SSP, so tau is the staleness. The delay is used: workers fetch weights only when tau asks
+    for it, and meanwhile move their own copy. With math.inf they fetch once.
     """
 
     def program(comm, tau):
-        rng = np.random.default_rng(seed)
-        args = (make_model(), x, y, b, clocks, lr, comm, rng)
-        return train_on_servers(*args, staleness=tau, seconds=lambda q, c: pace[q, c])
+        model, everybody = make_model(), range(1, comm.size)
+        if comm.rank == 0:
+            rule = optimizer(model.params)
+            return serve(comm, model.params, everybody, tau, lambda g: rule.step(g, lr))
+        client = Client(comm, even_shards(model.params.size, 1), everybody, model.params.dtype)
+        rng, losses, number = np.random.default_rng(seed), [], comm.rank - 1
+        for clock in range(clocks):
+            mine = np.array_split(rng.choice(len(x), b, replace=False), workers)[number]
+            client.refresh(model.params, tau)
+            losses.append(model.loss_and_grad(x[mine], y[mine], len(mine) / b))
+            work(comm, seconds=pace[number, clock])
+            client.push(model.grads)
+            model.params -= lr * model.grads
+        client.done()
+        return losses
 
     return [_measured(simulate(program, 1 + workers, (tau,), network), tau, target) for tau in taus]
 
 
 def _measured(out, tau, target):
     """Read off the losses when the target was met, off the spans how long nothing was done."""
-    losses = np.sum([worked.losses for worked in out.results[1:]], axis=0)
+    losses = np.mean(out.results[1:], axis=0)
     smooth = np.convolve(losses, np.ones(SMOOTH) / SMOOTH, "valid")  # one batch may be lucky
     below = np.flatnonzero(smooth < target)
     clocks = int(below[0]) + SMOOTH if below.size else -1

@@ -42,6 +42,21 @@ class Client:
             self.reads.append(Read(k, comm.rank, self.clock, included, self.versions[k]))
             spread_shard(reply[first:], self.shards[k], vector)
 
+    def refresh(self, vector, staleness):
+        """Pull only if what was pulled last has become too old; return whether.
+
+        A cache: what contains all gradients of clocks up to c - staleness - 1 will do at clock c.
+        Meanwhile the worker moves `vector` by its own gradients itself. With staleness 0 every
+        clock pulls; with more, there are fewer messages and older weights.
+        Source: Ho et al., NIPS 2013, section 3.
+        """
+        last = self.reads[-len(self.shards) :]
+        oldest = min((min(read.included.values()) for read in last), default=-1)
+        if self.reads and oldest >= self.clock - staleness:
+            return False
+        self.pull(vector)
+        return True
+
     def push(self, grads):
         """Send `grads`, (d,), to the servers, each its slices, and move the clock on by 1."""
         sent = []
