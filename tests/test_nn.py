@@ -324,3 +324,26 @@ def test_values_gradients_and_five_steps_are_pytorchs(batch):
 def test_a_seed_in_the_place_of_a_generator_is_named(make):
     with pytest.raises(TypeError, match="rng must be"):
         make()
+
+
+def test_a_model_can_live_in_memory_of_others():
+    x, y = rng(1).normal(size=(6, 5)).astype(np.float32), np.arange(6) % 3
+    plain, moved = mlp((5, 4, 3), rng(2)), mlp((5, 4, 3), rng(3))
+    memory = np.stack([plain.params, np.full_like(plain.params, np.nan)])
+    params = memory[0].view()
+    params.flags.writeable = False
+    moved.live_in(params, memory[1])
+    assert moved.params is params
+    assert moved.loss_and_grad(x, y) == plain.loss_and_grad(x, y)
+    np.testing.assert_array_equal(memory[1], plain.grads)
+    memory[0] *= 2
+    plain.params *= 2
+    assert moved.loss(x, y) == plain.loss(x, y)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(38, np.float32), np.zeros(39)])
+def test_a_model_refuses_memory_of_another_size_or_dtype(wrong):
+    model = mlp((5, 4, 3), rng())
+    assert model.params.size == 39
+    with pytest.raises(ValueError, match="vectors are"):
+        model.live_in(model.params, wrong)

@@ -1,5 +1,6 @@
 """A model is a stack of layers and one flat vector."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -40,12 +41,37 @@ class Model:
             first = start
             for name in layer.parameters:
                 value = getattr(layer, name)
-                here = slice(start, start := start + value.size)
-                self.params[here] = value.ravel()
-                setattr(layer, name, self.params[here].reshape(value.shape))
-                setattr(layer, f"d{name}", self.grads[here].reshape(value.shape))
+                self.params[start : start + value.size] = value.ravel()
+                start += value.size
             self.parts.append(slice(first, start))
+        self._show_layers()
         self._bottom = next((i for i, layer in enumerate(self.layers) if layer.parameters), 0)
+
+    def _show_layers(self):
+        """Make the layers hold views of the two vectors."""
+        for layer, part in zip(self.layers, self.parts, strict=True):
+            start = part.start
+            for name in layer.parameters:
+                shape = getattr(layer, name).shape
+                here = slice(start, start := start + math.prod(shape))
+                setattr(layer, name, self.params[here].reshape(shape))
+                setattr(layer, f"d{name}", self.grads[here].reshape(shape))
+
+    def live_in(self, params, grads):
+        """Let `params` and `grads`, (d,) contiguous arrays of the model's dtype, be its two vectors.
+
+        The model is from then on what lies in `params`, which may be read-only. For memory that
+        others see as well, such as the rows of `SharedVectors`. Raises ValueError if they do not
+        fit.
+        """
+        for array in (params, grads):
+            if (array.shape, array.dtype) != (self.params.shape, self.params.dtype):
+                raise ValueError(
+                    f"the model's vectors are {self.params.shape} {self.params.dtype}, "
+                    f"got {array.shape} {array.dtype}"
+                )
+        self.params, self.grads = params, grads
+        self._show_layers()
 
     def __setstate__(self, state):
         """Restore a copy (copy.deepcopy, pickle): its layers hold views of its own vectors."""
