@@ -6,13 +6,20 @@ s > 0 stale synchronous, math.inf asynchronous: one number in one server.
 
 from dlpar.parameter_server.client import Client
 from dlpar.parameter_server.history import Applied, Read, breaches, widest_gap
-from dlpar.parameter_server.server import serve
+from dlpar.parameter_server.mailbox import Patience
+from dlpar.parameter_server.reliable import serve_reliably
+from dlpar.parameter_server.reliable_client import ReliableClient
+from dlpar.parameter_server.reliable_shard import ReliableShard
+from dlpar.parameter_server.server import Shard, serve
 from dlpar.parameter_server.shards import even_shards, tensor_shards
+from dlpar.parameter_server.shared import SharedClient, serve_shared
+from dlpar.parameter_server.theory import largest_rate
 from dlpar.parameter_server.training import (
     Served,
     Worked,
     assemble,
     best_servers,
+    learn,
     servers_seconds,
     train_on_servers,
 )
@@ -20,14 +27,23 @@ from dlpar.parameter_server.training import (
 __all__ = [
     "Applied",
     "Client",
+    "Patience",
     "Read",
+    "ReliableClient",
+    "ReliableShard",
     "Served",
+    "Shard",
+    "SharedClient",
     "Worked",
     "assemble",
     "best_servers",
     "breaches",
     "even_shards",
+    "largest_rate",
+    "learn",
     "serve",
+    "serve_reliably",
+    "serve_shared",
     "servers_seconds",
     "tensor_shards",
     "train_on_servers",

@@ -41,7 +41,7 @@ def serve(comm, weights, workers, staleness, update):
     """
     if not staleness >= 0:
         raise ValueError(f"staleness must be at least 0, got {staleness!r}")
-    shard = _Shard(weights, workers, staleness, update)
+    shard = Shard(weights, workers, staleness, update)
     inbox, status = np.empty(HEADER + weights.size, weights.dtype), Status()
     while shard.at_work:
         comm.Recv(inbox, source=ANY_SOURCE, tag=ANY_TAG, status=status)
@@ -57,10 +57,11 @@ def serve(comm, weights, workers, staleness, update):
     return shard.history
 
 
-class _Shard:
+class Shard:
     """The weights, who has pushed how much, and who waits."""
 
     def __init__(self, weights, workers, staleness, update):
+        """Take what `serve` takes."""
         self.weights, self.staleness, self.update = weights, staleness, update
         self.pushed = dict.fromkeys(workers, 0)  # gradients that came, of each worker
         self.included = dict.fromkeys(workers, 0)  # and that the weights contain
@@ -78,15 +79,18 @@ class _Shard:
             return
         self.pushed[worker] += 1
         if self.staleness > 0:
-            self.update(gradient)
-            self._include(worker, clock, based_on, len(self.history))
+            self.apply(gradient, [(worker, clock, based_on)])
         else:
-            self.held[clock, worker] = based_on, gradient.copy()
+            self.held[clock, worker] = based_on, self.keep(gradient)
             self._close(clock)
 
     def leave(self, worker):
         """Wait for this worker no more."""
         del self.at_work[worker]
+        self.close_all()
+
+    def close_all(self):
+        """Apply all clocks that wait for nobody any more."""
         for clock in sorted({clock for clock, _ in self.held}):
             self._close(clock)
 
@@ -97,16 +101,31 @@ class _Shard:
         came = [worker for worker in self.pushed if (clock, worker) in self.held]
         if not came:
             return
-        total, version = np.zeros_like(self.weights), len(self.history)
+        gradients, parts = [], []
         for worker in came:
             based_on, gradient = self.held.pop((clock, worker))
-            total += gradient
-            self._include(worker, clock, based_on, version)
-        self.update(total)
+            gradients.append(gradient)
+            parts.append((worker, clock, based_on))
+        self.apply(self.add_up(gradients), parts)
 
-    def _include(self, worker, clock, based_on, version):
-        self.included[worker] = clock + 1
-        self.history.append(Applied(worker, clock, based_on, version))
+    def keep(self, gradient):
+        """Return `gradient` as it will still be when its clock closes: messages bring others."""
+        return gradient.copy()
+
+    def add_up(self, gradients):
+        """Return the sum of what `keep` returned, in this order; nobody needs the terms again."""
+        total, *others = gradients
+        for gradient in others:
+            total += gradient
+        return total
+
+    def apply(self, gradient, parts):
+        """Update the weights by a gradient that is the sum of `parts`: (worker, clock, version)."""
+        version = len(self.history)
+        self.update(gradient)
+        for worker, clock, based_on in parts:
+            self.included[worker] = clock + 1
+            self.history.append(Applied(worker, clock, based_on, version))
 
     def due(self):
         """Take the workers whose pulls may be answered from those that wait, and return them."""

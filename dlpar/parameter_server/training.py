@@ -73,18 +73,33 @@ def train_on_servers(
         history = serve(comm, weights, workers, staleness, lambda g: rule.step(g, lr))
         return Served(weights, history)
     client = Client(comm, shards, workers, model.params.dtype)
-    number, losses = comm.rank - servers, []
-    for clock, batch in zip(range(clocks), _endless(len(x), b, rng), strict=False):
-        client.pull(model.params)
-        mine = np.array_split(batch, len(workers))[number]
-        losses.append(model.loss_and_grad(x[mine], y[mine], len(mine) / len(batch)))
-        if seconds is None:
-            work(comm, flops=6 * len(mine) * model.params.size)
-        else:
-            work(comm, seconds=seconds(number, clock))
-        client.push(model.grads)
+    share = comm.rank - servers, len(workers)
+    losses = learn(client, model, x, y, b, clocks, rng, share, seconds)
     client.done()
     return Worked(losses, client.reads)
+
+
+def learn(client, model, x, y, b, clocks, rng, share, seconds=None):
+    """Pull, compute and push until the client's clock is `clocks`; return the losses.
+
+    share : (number of this worker 0, 1, ..., how many they are).
+    The other arguments are those of `train_on_servers`. A client whose clock is not 0 goes on from
+    there: the batches of the clocks before are drawn, and passed over.
+    """
+    number, workers = share
+    losses = []
+    for clock, batch in zip(range(clocks), _endless(len(x), b, rng), strict=False):
+        if clock < client.clock:
+            continue
+        client.pull(model.params)
+        mine = np.array_split(batch, workers)[number]
+        losses.append(model.loss_and_grad(x[mine], y[mine], len(mine) / len(batch)))
+        if seconds is None:
+            work(client.comm, flops=6 * len(mine) * model.params.size)
+        else:
+            work(client.comm, seconds=seconds(number, clock))
+        client.push(model.grads)
+    return losses
 
 
 def assemble(results, servers, params, shards=None):

@@ -22,7 +22,7 @@ from dlpar.world.topology import Link, Topology
 from dlpar.world.trace import Message, Outcome, Span, Trace
 from dlpar.world.virtual.deadlock import Deadlock
 from dlpar.world.virtual.simulate import simulate
-from dlpar.world.work import clock, work
+from dlpar.world.work import clock, pause, work
 
 __all__ = [
     "ANY_SOURCE",
@@ -53,6 +53,7 @@ __all__ = [
     "Trace",
     "clock",
     "fit_alpha_beta",
+    "pause",
     "phantom",
     "run",
     "simulate",

@@ -1,4 +1,4 @@
-"""Declare how long a computation takes, where time is declared; and read the time."""
+"""Declare how long a computation takes, where time is declared; read the time; let it pass."""
 
 import math
 import time
@@ -30,3 +30,12 @@ def clock(comm):
     """
     read = getattr(comm, "read_clock", time.perf_counter)
     return read()
+
+
+def pause(comm, seconds):
+    """Let `seconds` s pass without work, between two looks at what has come.
+
+    In `simulate` the rank's clock moves on, and the trace has nothing there; on real processes
+    this one sleeps, and leaves its core to the others.
+    """
+    getattr(comm, "declare_pause", time.sleep)(seconds)

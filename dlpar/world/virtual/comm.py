@@ -36,6 +36,10 @@ class SimComm(Cartesian):
         me.clock += nominal / me.speed
         self._world.spans.append((me.number, "work", start, me.clock))
 
+    def declare_pause(self, seconds):
+        """Move this rank's clock on by `seconds` without work."""
+        self._me.clock += seconds
+
     def read_clock(self):
         """Return this rank's clock, in s of virtual time."""
         return self._me.clock
