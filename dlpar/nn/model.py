@@ -58,9 +58,9 @@ class Model:
                 setattr(layer, f"d{name}", self.grads[here].reshape(shape))
 
     def live_in(self, params, grads):
-        """Let `params` and `grads`, (d,) contiguous arrays of the model's dtype, be its two vectors.
+        """Let `params` and `grads`, (d,) contiguous arrays, be the two vectors from now on.
 
-        The model is from then on what lies in `params`, which may be read-only. For memory that
+        The model is then what lies in `params`, which may be read-only. This is for memory that
         others see as well, such as the rows of `SharedVectors`. Raises ValueError if they do not
         fit.
         """
