@@ -23,6 +23,7 @@ from dlpar.figures import (
     Frame,
     Move,
     chunk_grid,
+    clock_drift,
     convergence,
     cost_plot,
     crossover_map,
@@ -30,6 +31,7 @@ from dlpar.figures import (
     gantt,
     paths,
     space_time,
+    staleness,
     topology_map,
 )
 from dlpar.figures.axes import linear_ticks, log_ticks, spread, tick_text
@@ -91,7 +93,15 @@ def crossed():
     return crossover_map([100, 1e4, 1e6], [2, 4], found, lambda n, p: "ring" if n > p else "tree")
 
 
+def drifting():
+    """Rank 1 is done with 2 clocks when rank 2 is with its first, and then waits for it."""
+    spans = [Span(1, "work", 0, 1), Span(1, "work", 1, 2), Span(2, "work", 0, 3)]
+    return Trace(3, [], [*spans, Span(1, "work", 3, 4), Span(2, "work", 3, 5)])
+
+
 ALL = {
+    "staleness": lambda: staleness({"s = 1": [0, 1, 1, 2], "<s> & 3": [3, 0, 90]}),
+    "clock_drift": lambda: clock_drift({"<s>": drifting()}, {"<s>": 1}),
     "space_time": lambda: space_time(three_messages()),
     "ring": lambda: space_time(ring(4)),
     "nothing": lambda: space_time(Trace(1, [], [])),
@@ -706,3 +716,47 @@ def test_gantt_refuses_what_it_cannot_draw(traces, rank, words):
 def test_a_space_time_diagram_draws_no_sum_under_way():
     assert "waits" in space_time(two_sums()).alt
     assert "Iallreduce" not in whole(space_time(two_sums()))
+
+
+# ---- staleness and drift
+
+
+def test_every_gradient_is_in_a_bar_and_the_tick_is_at_the_mean(tmp_path):
+    late = [0, 0, 1, 5, 6, 6, 6]
+    root = parsed(staleness({"s = 3": late}), tmp_path)
+    bars = by_class(root, "bar")
+    assert ["".join(bar.itertext()) for bar in bars] == [
+        "0 late: 2",
+        "1 late: 1",
+        "5 late: 1",
+        "6 late: 3",
+    ]
+    heights = [float(bar.get("height")) for bar in bars]
+    assert heights == pytest.approx(
+        [2 * heights[1], heights[1], heights[1], 3 * heights[1]], rel=0.02
+    )
+    middles = [float(bar.get("x")) + float(bar.get("width")) / 2 for bar in bars]
+    slope = (middles[-1] - middles[0]) / 6
+    (mean,) = by_class(root, "mean")
+    at = float(re.search(r"M([\d.]+)", mean.get("d"))[1])
+    assert at == pytest.approx(middles[0] + slope * np.mean(late), abs=0.05)
+    far = by_class(parsed(staleness({"": [0, 41, 500]}), tmp_path), "bar")
+    assert "41 or more late: 2" in "".join(far[-1].itertext())
+    for wrong in ({}, {"": []}, {"": [-1]}):
+        with pytest.raises(ValueError, match="at least 0"):
+            staleness(wrong)
+
+
+def test_clocks_rise_where_work_ends_and_the_words_say_how_far_they_drift(tmp_path):
+    figure = clock_drift({"here": drifting()}, {"here": 1})
+    assert "at most 1 clocks ahead of the slowest while at work, 1 allowed" in figure.alt
+    root = parsed(figure, tmp_path)
+    assert len(by_class(root, "works")) == len(by_class(root, "waits")) == 2
+    assert len(by_class(root, "band")) == 1
+    free = clock_drift({"here": drifting()}, {"here": math.inf})
+    assert "no bound" in free.alt
+    assert not by_class(parsed(free, tmp_path), "band")
+    with pytest.raises(ValueError, match="one bound"):
+        clock_drift({"here": drifting()}, {})
+    with pytest.raises(ValueError, match="needs work"):
+        clock_drift({"here": Trace(1, [], [])}, {"here": 0})

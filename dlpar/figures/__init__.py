@@ -14,6 +14,7 @@ from dlpar.figures.number_line import number_line
 from dlpar.figures.paths import paths
 from dlpar.figures.roofline import Roof, roofline
 from dlpar.figures.space_time import space_time
+from dlpar.figures.staleness import clock_drift, staleness
 from dlpar.figures.thread_memory import thread_memory
 from dlpar.figures.topology_map import topology_map
 from dlpar.figures.wait_for import wait_for
@@ -26,6 +27,7 @@ __all__ = [
     "Rung",
     "bandwidth_ladder",
     "chunk_grid",
+    "clock_drift",
     "convergence",
     "cost_plot",
     "crossover_map",
@@ -37,6 +39,7 @@ __all__ = [
     "paths",
     "roofline",
     "space_time",
+    "staleness",
     "thread_memory",
     "topology_map",
     "wait_for",
