@@ -78,7 +78,7 @@ def test_a_network_that_loses_doubles_and_reorders_changes_no_bit(workers, serve
     speeds = np.random.default_rng(seed).exponential(1e-3, (workers, 5))
     args = (5, servers, 0, speeds)
     calm = simulate(plainly, servers + workers, args, NET).results
-    out = simulate(train, servers + workers, args, NET, faults=storm(seed))
+    out = simulate(train, servers + workers, args, NET, 20, faults=storm(seed))
     params = fresh().params
     np.testing.assert_array_equal(
         assemble(out.results, servers, params), assemble(calm, servers, params)
@@ -148,3 +148,37 @@ def test_what_ends_no_wait_is_refused_before_any_message():
         simulate(lambda comm: serve_reliably(comm, None, chain=[1]), 2)
     with pytest.raises(ValueError, match="chains"):
         ReliableClient(None, even_shards(4, 2), [1], float, chains=[[0]])
+
+
+def shard_of_ones(staleness):
+    total = np.zeros(2)
+    return ReliableShard(total, [1, 2], staleness, lambda g: total.__iadd__(g))
+
+
+def test_a_pull_that_overtakes_its_push_waits_for_it():
+    shard = shard_of_ones(math.inf)
+    shard.pull(1, clock=1, acknowledged=0)
+    assert shard.due() == []
+    shard.push(1, 0, 0, np.ones(2))
+    assert shard.due() == [1]
+
+
+def test_an_old_pull_does_not_stand_in_for_a_new_one():
+    shard = shard_of_ones(0)
+    shard.push(1, 0, 0, np.ones(2))
+    shard.push(2, 0, 0, np.ones(2))
+    shard.pull(1, clock=1, acknowledged=0)
+    shard.pull(1, clock=0, acknowledged=0)
+    assert shard.due() == [1]
+
+
+def test_a_push_that_comes_before_its_turn_or_again_changes_nothing():
+    shard = shard_of_ones(math.inf)
+    for clock in (1, 0, 2, 0, 1):
+        shard.push(1, clock, 0, np.ones(2))
+    np.testing.assert_array_equal(shard.weights, [2, 2])
+
+
+def test_a_server_that_lost_what_it_acknowledged_says_so():
+    with pytest.raises(ValueError, match="2 of its gradients are safe, 0 are here"):
+        shard_of_ones(1).pull(1, clock=3, acknowledged=2)
