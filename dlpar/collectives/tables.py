@@ -31,7 +31,10 @@ class Table:
 
     def _repr_html_(self):
         heads, *rows = self.rows()
-        cell = 'style="text-align:right;padding:.2em 0 .2em 1em;font-variant-numeric:tabular-nums"'
+        cell = (
+            'style="text-align:right;padding:.2em 0 .2em 1em;white-space:nowrap;'
+            'font-variant-numeric:tabular-nums"'
+        )
         head = "".join(f'<th scope="col" {cell}>{text}</th>' for text in heads[1:])
         body = "".join(
             f'<tr><th scope="row" style="text-align:left;font-weight:inherit">'
