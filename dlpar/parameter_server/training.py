@@ -122,12 +122,15 @@ def _endless(m, b, rng):
 def servers_seconds(nbytes, workers, servers, network):
     """Return the time of one synchronous pull and push, in s, while nobody computes.
 
-    Each server's link carries nbytes / servers to and from each of the workers, each worker's
-    nbytes; the larger binds. A worker also pays `servers` messages out and back, on both ways.
+    Either bytes bind: each server's link carries nbytes / servers to each worker (but no worker
+    takes more than its own link), and when the last worker has its weights, it pushes nbytes while
+    the others have pushed before. Or messages do, at `network.overhead` each: a server answers all
+    workers one after another, or a worker asks all servers; and then the last pushes to all.
+    Few servers make the first long, many the second.
     """
-    alpha, beta = network.alpha + network.overhead, network.beta
-    carried = max(workers / servers, 1) * nbytes * beta
-    return 2 * carried + (servers + 2) * alpha
+    carried = (max(workers / servers, 1) + 1) * nbytes * network.beta
+    talked = (max(workers, servers) + servers) * network.overhead
+    return max(carried + 2 * network.overhead, talked) + 2 * network.alpha
 
 
 def best_servers(nbytes, workers, network):
