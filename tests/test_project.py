@@ -29,7 +29,7 @@ FLOORS = {
     **dict.fromkeys(["collectives", "kernels", "optim", "figures"], 2),
     **dict.fromkeys(["data_parallel", "parameter_server"], 3),
     **dict.fromkeys(["frameworks", "labs", "doctor"], 4),
-    "cli": 5,
+    **dict.fromkeys(["claims", "cli"], 5),
 }
 
 

@@ -1,0 +1,85 @@
+"""The claims themselves, in the order of the chapters."""
+
+from functools import lru_cache, partial
+
+from dlpar.claims import collectives, gpus, rounds, servers
+from dlpar.claims.claim import Claim
+from dlpar.claims.large_batches import error_after
+from dlpar.parameter_server.theory import largest_rate
+
+_error = lru_cache(error_after)
+
+
+def error_times(variant, seeds):
+    """Return the test error of a variant of the large batch, over the small batch's."""
+    return _error(variant, seeds) / _error("small batch", seeds)
+
+
+GPUS = (
+    Claim("SIMT", "sectors a request, stride 8", 32,
+          "NVIDIA, CUDA C++ Best Practices Guide: min(4 s, 32)", "calc", "counted",
+          partial(gpus.sectors, 8), 0.0),
+    Claim("Tensor cores", "where a sum of ones sticks in FP16", 2048,
+          "IEEE 754, 11 bits of significand", "calc", "counted", gpus.half_sum_of_ones, 0.0),
+    Claim("Roofline", "ridge of a V100 in FP32, FLOP/B", 17.4,
+          "Williams et al., CACM 2009, with NVIDIA's data sheet", "calc", "counted",
+          gpus.ridge, 0.01),
+)  # fmt: skip
+
+_GOYAL = "Goyal et al., arXiv:1706.02677, table {}"
+_DIGITS = "1,437 digits for ImageNet, batch 128 for 8,192; the order is held"
+LARGE_BATCHES = tuple(
+    Claim("Large batches", f"error, {name}, over the small batch's", paper / 23.60,
+          _GOYAL.format(table), "seen", "counted", partial(error_times, name, range(8)),
+          note=_DIGITS)
+    for name, paper, table in (
+        ("gradual warm-up", 23.74, 1), ("no warm-up", 24.84, 1), ("constant warm-up", 25.88, 1),
+        ("square root", 26.22, 2), ("fixed rate", 41.67, 2),
+    )
+)  # fmt: skip
+
+COLLECTIVES = (
+    Claim("NCCL", "8 bytes on 64 ranks, over 16", 631.3 / 163.4,
+          "all_reduce_perf on 2 and 8 nodes of 8 V100, 2019", "seen", "virtual",
+          partial(collectives.latency_growth, 16, 64), 0.1, "a ring: 126 steps over 30"),
+    Claim("NCCL", "bus factor of an allreduce, p = 8", 1.75,
+          "nccl-tests, doc/PERFORMANCE.md", "seen", "counted",
+          partial(collectives.bus_factor, 8), 0.0),
+    Claim("Caffe-MPI", "bytes in and out of the master, over a rank of the ring's, p = 8", 4,
+          "2 (p - 1) n, over 2 (p - 1) n / p in and as many out", "calc", "counted",
+          partial(collectives.root_over_ring, 8), 0.0),
+)  # fmt: skip
+
+ROUNDS = (
+    Claim("SparkNet", "exchange at which rounds overtake splitting, over the formula's", 1,
+          "Moritz et al., ICLR 2016, section 2: N (C/K + S) = M (tau C + S)", "calc", "virtual",
+          rounds.crossover_ratio, 0.01, "N and M are those that our two runs need"),
+    Claim("BMUF", "way of 8 averaged workers, over that of one", 1 / 8,
+          "Chen & Huo, ICASSP 2016: why averages alone under-train", "calc", "counted",
+          partial(rounds.travelled, 8, 0.0), note="1 / N on a straight way; ours has curves"),
+    Claim("BMUF", "the same with block momentum 1 - 1/8", 1,
+          "Chen & Huo, ICASSP 2016: 1 / (1 - eta) = N", "calc", "counted",
+          partial(rounds.travelled, 8, 7 / 8), 0.15),
+)  # fmt: skip
+
+_LI = "Li et al., OSDI 2014, section 5.1"
+_LI_NOTE = "800 workers and click data there, 8 and digits here; that it falls is held"
+SERVERS = (
+    Claim("Parameter server", "workers' time spent waiting, no delay, %", 50, _LI, "seen",
+          "virtual", partial(servers.waiting, 0), note=_LI_NOTE),
+    Claim("Parameter server", "the same, delay 16, %", 1.7, _LI, "seen",
+          "virtual", partial(servers.waiting, 16), note=_LI_NOTE),
+    Claim("Parameter server", "delay of the shortest run", 8, _LI, "seen", "virtual",
+          servers.best_delay, note="that it lies between none and the longest is held"),
+    *(
+        Claim("Downpour", f"rate times curvature that diverges, delay {tau}", largest_rate(1, tau),
+              "Levin & May, Theor. Popul. Biol. 9, 1976", "calc", "virtual",
+              partial(servers.rate_found, tau), 0.02)
+        for tau in (1, 4)
+    ),
+    Claim("Project Adam", "images at which a layer's vectors are as large as its gradient, 4096",
+          2048, "Chilimbi et al., OSDI 2014, section 3.2: k (M + N) = M N", "calc",
+          "counted", partial(servers.images_for_equal_bytes, 4096, 4096), 0.0),
+)  # fmt: skip
+
+CLAIMS = (*GPUS, *LARGE_BATCHES, *COLLECTIVES, *ROUNDS, *SERVERS)
