@@ -72,7 +72,7 @@ def storm(seed):
     return Faults(plan, rng=np.random.default_rng(seed))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(workers=st.integers(1, 4), servers=st.integers(1, 3), seed=st.integers(0, 2**32 - 1))
 def test_a_network_that_loses_doubles_and_reorders_changes_no_bit(workers, servers, seed):
     speeds = np.random.default_rng(seed).exponential(1e-3, (workers, 5))
@@ -87,7 +87,7 @@ def test_a_network_that_loses_doubles_and_reorders_changes_no_bit(workers, serve
         assert out.results[servers + k].losses == calm[servers + k].losses
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(data=st.data())
 def test_in_the_storm_no_read_is_staler_than_the_bound_and_no_push_counts_twice(data):
     workers, servers = data.draw(st.integers(2, 5)), data.draw(st.integers(1, 2))
@@ -157,7 +157,7 @@ def shard_of_ones(staleness):
 
 def test_a_pull_that_overtakes_its_push_waits_for_it():
     shard = shard_of_ones(math.inf)
-    shard.pull(1, clock=1, acknowledged=0)
+    shard.pull(1, clock=1)
     assert shard.due() == []
     shard.push(1, 0, 0, np.ones(2))
     assert shard.due() == [1]
@@ -167,8 +167,8 @@ def test_an_old_pull_does_not_stand_in_for_a_new_one():
     shard = shard_of_ones(0)
     shard.push(1, 0, 0, np.ones(2))
     shard.push(2, 0, 0, np.ones(2))
-    shard.pull(1, clock=1, acknowledged=0)
-    shard.pull(1, clock=0, acknowledged=0)
+    shard.pull(1, clock=1)
+    shard.pull(1, clock=0)
     assert shard.due() == [1]
 
 
@@ -181,4 +181,4 @@ def test_a_push_that_comes_before_its_turn_or_again_changes_nothing():
 
 def test_a_server_that_lost_what_it_acknowledged_says_so():
     with pytest.raises(ValueError, match="2 of its gradients are safe, 0 are here"):
-        shard_of_ones(1).pull(1, clock=3, acknowledged=2)
+        shard_of_ones(1).check(1, acknowledged=2)

@@ -3,7 +3,8 @@
 Whatever a worker asks it asks again until it is answered, so everything may come twice: pushes
 carry their clock, and so do pulls. A pull at clock c is answered once the worker's own gradients
 0 .. c-1 are in the weights, so the answer acknowledges them: pushes cost no message more than on a
-network that loses nothing. "Heard" says that the server lives and that the answer must wait.
+network that loses nothing. "Heard" says that the server lives, which pushes it has, and that the
+answer must wait.
 
 A server may be a chain of ranks. The head serves; each change goes down the chain, and back comes
 "taken", before anything that rests on it is answered. At staleness 0 a change is the sum of all
@@ -42,9 +43,10 @@ def serve_reliably(comm, shard, patience=None, chain=None):
     ValueError : this rank is not in the chain, before any message; an acknowledged gradient is
         not here, so that one has been lost.
 
-    A rank that is silent for `patience.tries * patience.seconds` is taken for dead, and there is
-    no help for one that lives (of a chain, only the part that the workers went to goes on). After
-    its work a server stays for as long as another may still ask.
+    A rank that is silent for `patience.tries * patience.seconds` is taken for dead, twice that if
+    one stands after it in the chain, which it may be waiting for, and so on. One that lives all the
+    same is deposed: it can acknowledge nothing more. After its work a server stays for as long as
+    another may still ask.
     """
     chain = [comm.rank] if chain is None else list(chain)
     if comm.rank not in chain:
@@ -53,6 +55,15 @@ def serve_reliably(comm, shard, patience=None, chain=None):
     with contextlib.suppress(_Deposed):
         server.serve()
     return shard.history
+
+
+def tries_for(tries, chain):
+    """Return how often to ask the first of `chain`: it may be waiting in this way for the others.
+
+    Each rank waits for the next, and for the one after that if the next is dead: with m ranks
+    tries + the sum of what 1, 2, ... m - 1 ranks take, which doubles with each.
+    """
+    return tries << (len(chain) - 1)
 
 
 class _Deposed(Exception):
@@ -70,8 +81,8 @@ class _Server:
         # At most: the entry of an update, or a push.
         size = HEADER + ENTRY_HEAD + 1 + 3 * len(shard.pushed) + shard.weights.size
         self.mail = Mailbox(comm, size, shard.weights.dtype)
-        # What the workers of a long chain may take to come from the dead to this one, and more.
-        self.stay = patience.seconds * patience.tries * (len(chain) ** 2 + 1)
+        # Workers take less than that to come here from the dead before this one.
+        self.stay = patience.seconds * tries_for(patience.tries, [*chain, comm.rank])
         self.head_heard = time_of(comm)
         shard.replicate = self.replicate
 
@@ -93,8 +104,10 @@ class _Server:
     def take(self, source, tag, message):
         """Do what one message asks for."""
         shard = self.shard
-        if tag == TAKEN:
-            return  # of an entry that was sent twice
+        if tag == TAKEN:  # it waits for none: the entry was sent twice
+            if message[0] == DEPOSED:
+                raise _Deposed
+            return
         if tag == ENTRY:
             if not self.is_head:
                 shard.replay(message)
@@ -110,11 +123,13 @@ class _Server:
             self.dismiss(source, tag, message[CLOCK])
         elif tag == PUSH:
             shard.push(source, int(message[CLOCK]), int(message[VERSION]), message[HEADER:])
-        elif tag == PULL:
-            shard.pull(source, int(message[CLOCK]), int(message[VERSION]))
-        elif tag == DONE:
-            self.leaving[source] = int(message[CLOCK])
-        if tag in (PULL, DONE):
+        else:
+            clock, acknowledged = map(int, message)
+            shard.check(source, acknowledged)
+            if tag == PULL:
+                shard.pull(source, clock)
+            elif tag == DONE:
+                self.leaving[source] = clock
             self.answer(asked=source)
 
     def answer(self, asked=None):
@@ -128,7 +143,7 @@ class _Server:
         for worker in shard.due():
             self.mail.send(shard.reply(), worker, REPLY)
         if asked in shard.pulls or asked in self.leaving:
-            self.mail.send([], asked, HEARD)
+            self.mail.send([shard.pushed[asked]], asked, HEARD)
 
     def dismiss(self, worker, tag, clock):
         """Answer one that is not at work: it was given up, or has not heard that it may go."""
@@ -150,14 +165,17 @@ class _Server:
                 self.shard.leave(worker, dropped=True)
 
     def head_from_now_on(self):
-        """Serve the workers in place of the ranks before this one."""
+        """Serve the workers in place of the ranks before this one; if they live, tell them."""
+        if not self.is_head:
+            for rank in self.before:
+                self.mail.send([DEPOSED], rank, TAKEN)
         self.is_head = True
 
     def replicate(self, entry):
         """Return when the next of the chain has taken `entry`, or when all of them are dead."""
         tries, seconds = self.patience.tries, self.patience.seconds
         while self.after:
-            for _ in range(tries * len(self.after)):  # the next waits for those after it
+            for _ in range(tries_for(tries, self.after)):
                 self.mail.send(entry, self.after[0], ENTRY)
                 if self.is_taken(entry[0], seconds):
                     return

@@ -4,7 +4,7 @@ import numpy as np
 
 from dlpar.parameter_server.history import Read
 from dlpar.parameter_server.mailbox import Mailbox, Patience
-from dlpar.parameter_server.reliable import BYE, GONE, JOIN, WELCOME
+from dlpar.parameter_server.reliable import BYE, GONE, HEARD, JOIN, WELCOME, tries_for
 from dlpar.parameter_server.server import DONE, HEADER, PULL, PUSH, REPLY
 from dlpar.parameter_server.shards import gather_shard, shard_size, spread_shard
 from dlpar.world import clock as time_of
@@ -36,6 +36,7 @@ class ReliableClient:
         self.versions = [0] * len(shards)
         self.acknowledged = [0] * len(shards)
         self.unsure = [[] for _ in shards]  # pushes that the next answer will acknowledge
+        self.here = [0] * len(shards)  # how many the head has, though they may die with it
         largest = max(map(shard_size, shards), default=0)
         self.mail = Mailbox(comm, 1 + len(self.workers) + largest, dtype)
 
@@ -104,6 +105,8 @@ class ReliableClient:
                 continue  # from one that was taken for dead
             k = heads.index(source)
             silent[k] = 0
+            if kind == HEARD:
+                self.here[k] = max(self.here[k], int(message[0]))
             if kind == GONE and tag != JOIN and message[0] == self.clock:
                 raise ConnectionError(
                     f"server {source} dropped worker {self.comm.rank}: it was silent for "
@@ -116,15 +119,16 @@ class ReliableClient:
     def _ask_again(self, k, tag, silent):
         """Repeat what server k may not have got; return how often it was silent."""
         chain, tries = self.chains[k], self.patience.tries
-        if silent >= tries * len(chain):  # the head of a chain may itself be waiting for the next
+        if silent >= tries_for(tries, chain):
             if len(chain) == 1:
                 raise TimeoutError(
                     f"worker {self.comm.rank}: server {chain[0]} has not answered {silent} times"
                 )
             del chain[0]
-            silent = 0
+            silent = self.here[k] = 0
         for message in self.unsure[k]:
-            self.mail.send(message, chain[0], PUSH)
+            if message[0] >= self.here[k]:
+                self.mail.send(message, chain[0], PUSH)
         self._send(k, tag)
         return silent
 

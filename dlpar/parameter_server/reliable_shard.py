@@ -88,15 +88,21 @@ class ReliableShard(Shard):
         if clock == self.pushed[worker]:
             super().push(worker, clock, based_on, gradient)
 
-    def pull(self, worker, clock, acknowledged):
-        """Note that `worker` asks at `clock`, and has been told of `acknowledged` gradients."""
+    def pull(self, worker, clock):
+        """Note that `worker` asks at `clock`."""
+        if clock >= self.included[worker]:  # else an old one: it had its answer, and went on
+            self.pulls[worker] = clock
+
+    def check(self, worker, acknowledged):
+        """Raise ValueError unless the gradients are here of which `worker` was told that they are.
+
+        An answer tells it, and is not given before those after this rank have them too.
+        """
         if self.included[worker] < acknowledged:
             raise ValueError(
                 f"worker {worker} was told that {acknowledged} of its gradients are safe, "
                 f"{self.included[worker]} are here: an acknowledged gradient was lost"
             )
-        if clock >= self.included[worker]:  # else an old one: it had its answer, and went on
-            self.pulls[worker] = clock
 
     def due(self):
         """Take the workers whose pulls may be answered from those that wait, and return them."""
