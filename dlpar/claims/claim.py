@@ -94,9 +94,8 @@ _CELL = "text-align:left;vertical-align:top;padding:.3em .8em .3em 0"
 
 def _row(one):
     claim = one.claim
-    quantity = html.escape(claim.quantity)
-    if claim.note:
-        quantity += f'<br><span style="opacity:.8">{html.escape(claim.note)}</span>'
+    note = f'<br><span style="opacity:.8">{html.escape(claim.note)}</span>' if claim.note else ""
+    quantity = f'<div style="min-width:14em">{html.escape(claim.quantity)}{note}</div>'
     cells = (
         quantity,
         _digits(claim.paper),
