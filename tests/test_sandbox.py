@@ -539,6 +539,20 @@ def f(x, comm):
         tries += 1
     return [tries, inbox, status.Get_count(8)]
 """,
+    "sums that are under way": """
+def f(x, comm):
+    grads, requests = np.zeros((3, x.size)), []
+    for k in (2, 1, 0):  # the next row is written while the last one is summed
+        grads[k] = x * (k + 1) + comm.rank
+        work(comm, seconds=(1 + comm.rank) * 1e-5)
+        requests.append(comm.Iallreduce(IN_PLACE, grads[k]))
+    total = np.zeros_like(x)
+    requests.append(comm.Iallreduce(x, total, op=MAX))
+    while not requests[0].Test():
+        pass
+    requests[0].Waitall(requests)
+    return [grads, total]
+""",
     "collectives": """
 def f(x, comm):
     p, r = comm.size, comm.rank

@@ -196,6 +196,7 @@ METHODS: dict[str, tuple] = {
     "Bcast": (0, "buf"),
     "Reduce": (1, "recvbuf"),
     "Allreduce": (1, "recvbuf"),
+    "Iallreduce": (1, "recvbuf"),
     "Gather": (1, "recvbuf"),
     "Scatter": (1, "recvbuf"),
     "Allgather": (1, "recvbuf"),
