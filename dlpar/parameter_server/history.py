@@ -28,7 +28,7 @@ class Applied(NamedTuple):
         return self.version - self.based_on
 
 
-def breaches(reads, applied, staleness):
+def breaches(reads, applied, staleness, joined=None):
     """Return what breaks the rules of a bounded parameter server, as sentences; [] if all is well.
 
     Parameters
@@ -36,6 +36,7 @@ def breaches(reads, applied, staleness):
     reads : Reads of all workers from one server, each worker's in its order.
     applied : that server's Applied, in its order.
     staleness : s >= 0, or math.inf.
+    joined : {worker: its first clock} of those who came later, or None for nobody.
 
     The rules: a read at clock c contains every gradient of clocks up to c - s - 1 of every worker
     (unless that worker finished before), and all of the reader's own; what was contained once stays
@@ -43,7 +44,8 @@ def breaches(reads, applied, staleness):
     Source: Ho et al., NIPS 2013, section 2.
     """
     broken = []
-    pushed: dict[int, int] = {}
+    first = joined or {}
+    pushed: dict[int, int] = dict(first)
     for one in applied:
         if one.clock != pushed.get(one.worker, 0):
             broken.append(f"worker {one.worker}: gradient {one.clock} where "
@@ -56,7 +58,7 @@ def breaches(reads, applied, staleness):
             broken.append(f"{who} missed its own writes: {read.included.get(read.worker, 0)}")
         for worker, count in read.included.items():
             due = -math.inf if staleness == math.inf else read.clock - staleness
-            if count < min(due, pushed.get(worker, 0)):
+            if first.get(worker, 0) < due and count < min(due, pushed.get(worker, 0)):
                 broken.append(f"{who} saw {count} gradients of worker {worker}, {due} were due")
             if count < seen.get(read.worker, {}).get(worker, 0):
                 broken.append(f"{who} saw fewer gradients of worker {worker} than before")
