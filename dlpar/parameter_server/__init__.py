@@ -4,6 +4,7 @@ The servers are ranks like all others; a program decides which. Staleness 0 is b
 s > 0 stale synchronous, math.inf asynchronous: one number in one server.
 """
 
+from dlpar.parameter_server.checkpoint import load_shard, memory_of, save_shard
 from dlpar.parameter_server.client import Client
 from dlpar.parameter_server.history import Applied, Read, breaches, widest_gap
 from dlpar.parameter_server.mailbox import Patience
@@ -41,6 +42,9 @@ __all__ = [
     "even_shards",
     "largest_rate",
     "learn",
+    "load_shard",
+    "memory_of",
+    "save_shard",
     "serve",
     "serve_reliably",
     "serve_shared",

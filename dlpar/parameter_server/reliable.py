@@ -24,7 +24,7 @@ HEARD, GONE, JOIN, WELCOME, BYE, ENTRY, TAKEN = range(REPLY + 2, REPLY + 9)  # t
 DEPOSED = -1  # in a TAKEN: who answers has become the head itself
 
 
-def serve_reliably(comm, shard, patience=None, chain=None):
+def serve_reliably(comm, shard, patience=None, chain=None, changed=None):
     """Serve `shard` until each of its workers is done or was dropped.
 
     Parameters
@@ -33,6 +33,8 @@ def serve_reliably(comm, shard, patience=None, chain=None):
     shard : ReliableShard, the same on all ranks of the chain when they start.
     patience : Patience, the same on all ranks; None for the default one.
     chain : ranks that serve this shard, the head first; None for this rank alone.
+    changed : function of the shard, called when its weights or members have changed and before that
+        is acknowledged: for a checkpoint. None for nothing.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def serve_reliably(comm, shard, patience=None, chain=None):
     chain = [comm.rank] if chain is None else list(chain)
     if comm.rank not in chain:
         raise ValueError(f"rank {comm.rank} is not in the chain {chain}")
-    server = _Server(comm, shard, (patience or Patience()).check(), chain)
+    server = _Server(comm, shard, (patience or Patience()).check(), chain, changed)
     with contextlib.suppress(_Deposed):
         server.serve()
     return shard.history
@@ -71,8 +73,9 @@ class _Deposed(Exception):
 
 
 class _Server:
-    def __init__(self, comm, shard, patience, chain):
+    def __init__(self, comm, shard, patience, chain, changed):
         self.comm, self.shard, self.patience = comm, shard, patience
+        self.changed, self.seen = changed, shard.entries
         place = chain.index(comm.rank)
         self.before, self.after = chain[:place], chain[place + 1 :]
         self.is_head = place == 0
@@ -93,6 +96,9 @@ class _Server:
             if came is not None:
                 self.take(*came)
             self.give_up_the_silent()
+            if self.changed is not None and self.shard.entries != self.seen:
+                self.changed(self.shard)
+                self.seen = self.shard.entries
             self.answer()
         end = time_of(self.comm) + self.stay
         while time_of(self.comm) < end:
