@@ -52,8 +52,10 @@ def serve(comm, weights, workers, staleness, update):
             shard.waiting.append((worker, int(inbox[CLOCK])))
         elif tag == DONE:
             shard.leave(worker)
-        for asker in shard.due():
-            comm.Send(shard.reply(), dest=asker, tag=REPLY)
+        if askers := shard.due():
+            reply = shard.reply()  # one for all
+            for asker in askers:
+                comm.Send(reply, dest=asker, tag=REPLY)
     return shard.history
 
 
