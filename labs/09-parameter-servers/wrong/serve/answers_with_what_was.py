@@ -1,0 +1,34 @@
+"""Keeps for each pull the weights as they were when it was asked."""
+
+import math
+
+import numpy as np
+
+from dlpar.world import ANY_SOURCE, ANY_TAG, Status
+
+CAUGHT = r"the bound is broken|and \d (was|were) due"
+PUSH, PULL, REPLY, DONE = 1, 2, 3, 4
+
+
+def serve(comm, weights, workers, staleness):
+    w, status = weights.copy(), Status()
+    inbox = np.empty(1 + w.size)
+    clock = dict.fromkeys(workers, 0)  # gradients applied, of each worker still at work
+    waiting = []  # (worker, its clock): pulls that are not answered yet
+    while clock:
+        comm.Recv(inbox, source=ANY_SOURCE, tag=ANY_TAG, status=status)
+        worker, tag, c = status.Get_source(), status.Get_tag(), inbox[0]
+        if tag == PULL:
+            waiting.append((worker, c, w.copy()))
+        elif tag == DONE:
+            del clock[worker]
+        elif c > clock[worker]:
+            raise ValueError(f"worker {worker} pushed {c:g} where {clock[worker]} was due")
+        elif c == clock[worker]:
+            w -= inbox[1:]
+            clock[worker] += 1
+        oldest = min(clock.values(), default=math.inf)
+        for pull in [pull for pull in waiting if pull[1] - oldest <= staleness]:
+            comm.Send(pull[2], dest=pull[0], tag=REPLY)
+            waiting.remove(pull)
+    return w
