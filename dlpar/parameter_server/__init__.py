@@ -6,6 +6,14 @@ s > 0 stale synchronous, math.inf asynchronous: one number in one server.
 
 from dlpar.parameter_server.checkpoint import load_shard, memory_of, save_shard
 from dlpar.parameter_server.client import Client
+from dlpar.parameter_server.filters import (
+    KeyCache,
+    from_16_bits,
+    kkt_filter,
+    kkt_violation,
+    random_skip,
+    to_16_bits,
+)
 from dlpar.parameter_server.history import Applied, Read, breaches, widest_gap
 from dlpar.parameter_server.mailbox import Patience
 from dlpar.parameter_server.reliable import serve_reliably
@@ -28,6 +36,7 @@ from dlpar.parameter_server.training import (
 __all__ = [
     "Applied",
     "Client",
+    "KeyCache",
     "Patience",
     "Read",
     "ReliableClient",
@@ -40,16 +49,21 @@ __all__ = [
     "best_servers",
     "breaches",
     "even_shards",
+    "from_16_bits",
+    "kkt_filter",
+    "kkt_violation",
     "largest_rate",
     "learn",
     "load_shard",
     "memory_of",
+    "random_skip",
     "save_shard",
     "serve",
     "serve_reliably",
     "serve_shared",
     "servers_seconds",
     "tensor_shards",
+    "to_16_bits",
     "train_on_servers",
     "widest_gap",
 ]
