@@ -18,6 +18,7 @@ from dlpar.data_parallel import (
     train_in_rounds,
 )
 from dlpar.data_parallel.elastic import DONE, ELASTIC
+from dlpar.frameworks import cntk
 from dlpar.frameworks.downpour import downpour
 from dlpar.frameworks.platoon import platoon
 from dlpar.nn import Linear, Model, mlp, squared_error
@@ -225,3 +226,53 @@ def asymmetric(centre, comm, alpha):
 def test_a_centre_that_moves_first_loses_what_should_be_conserved():
     assert sum(simulate(visits, 4, (hold_centre,)).results)[0] == pytest.approx(6, rel=1e-14)
     assert abs(sum(simulate(visits, 4, (asymmetric,)).results)[0] - 6) > 0.1
+
+
+def test_platoons_workers_pull_the_centre_together_as_far_as_beta():
+    """alpha = beta / workers: four that stand at 1 visit a centre at 0, one after another."""
+
+    def program(comm):
+        model = regression()
+        model.params[:] = comm.rank > 0
+        platoon(model, some, 1, 1, 0.0, comm, np.random.default_rng(0), beta=0.9)
+        return model.params
+
+    np.testing.assert_allclose(simulate(program, 5).results[0], 1 - (1 - 0.9 / 4) ** 4)
+
+
+def test_a_lone_replica_that_pushes_seldom_pushes_all_that_it_did():
+    """It fetches what it has itself: 10 steps of plain descent, whatever the period is."""
+
+    def program(comm, period):
+        rng, options = np.random.default_rng(0), {"fetch": period, "push": period}
+        return downpour(regression(), some, 10, 0.05, comm, rng, optimizer=SGD, **options)
+
+    plain = simulate(program, 2, (1,)).results[0].weights
+    for period in (2, 4, 10):
+        seldom = simulate(program, 2, (period,)).results[0].weights
+        np.testing.assert_allclose(seldom, plain, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [1, 4])
+def test_cntks_block_momentum_of_0_is_its_model_averaging(p):
+    def weights(learner, momentum):
+        def program(comm):
+            model, rng = regression(), np.random.default_rng(0)
+            cntk.train(model, X, Y, 8, 16, 0.05, comm, rng, learner, 8, momentum)
+            return model.params
+
+        return simulate(program, p).results[0]
+
+    averaged = weights("ModelAveragingSGD", 0.9)  # which is not asked for
+    np.testing.assert_array_equal(averaged, weights("BlockMomentumSGD", 0.0))
+    assert np.abs(averaged - weights("BlockMomentumSGD", 0.5)).max() > 1e-3
+
+
+def test_cntk_does_as_many_steps_whatever_the_period_is():
+    def alone(comm, period):
+        model, rng = regression(), np.random.default_rng(0)
+        cntk.train(model, X, Y, 8, 16, 0.05, comm, rng, "ModelAveragingSGD", period)
+        return model.params
+
+    got = [simulate(alone, 1, (period,)).results[0] for period in (1, 4, 16)]
+    np.testing.assert_allclose(got[1:], [got[0]] * 2, rtol=0, atol=1e-12)
