@@ -4,6 +4,7 @@ The servers are ranks like all others; a program decides which. Staleness 0 is b
 s > 0 stale synchronous, math.inf asynchronous: one number in one server.
 """
 
+from dlpar.parameter_server.cache import Cache
 from dlpar.parameter_server.checkpoint import load_shard, memory_of, save_shard
 from dlpar.parameter_server.client import Client
 from dlpar.parameter_server.filters import (
@@ -35,6 +36,7 @@ from dlpar.parameter_server.training import (
 
 __all__ = [
     "Applied",
+    "Cache",
     "Client",
     "KeyCache",
     "Patience",
