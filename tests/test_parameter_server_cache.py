@@ -91,3 +91,9 @@ def test_a_fresh_copy_needs_no_message():
     assert pulls[-1] == 3  # and with no bound for ever
     assert pulls == sorted(pulls, reverse=True)
     assert pulls[2] <= pulls[0] / 3
+
+
+def test_alone_a_worker_pulls_once():
+    out = simulate(count_all, 2, (1, 0, np.ones((1, CLOCKS)), False), NET, 20)
+    assert sum(m.tag == PULL for m in out.trace.messages) == 1
+    judge(out, 1, 0)

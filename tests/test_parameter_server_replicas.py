@@ -17,7 +17,7 @@ from dlpar.parameter_server import (
     reliable,
     serve_reliably,
 )
-from dlpar.parameter_server.reliable import ENTRY
+from dlpar.parameter_server.reliable import DEPOSED, ENTRY, TAKEN
 from dlpar.parameter_server.reliable_shard import APPLY
 from dlpar.parameter_server.server import PUSH
 from dlpar.world import Drop, Duplicate, Faults, Kill, Network, Reorder, clock, work
@@ -200,3 +200,28 @@ def test_a_head_that_only_seemed_dead_acknowledges_nothing_more():
     out = go(1, 0, *cut)
     judge(out, 1, 1, 0)
     np.testing.assert_array_equal(out.results[1][0], go(1, 0).results[0][0])
+
+
+def test_a_replica_that_serves_takes_no_more_of_the_old_head_s_changes():
+    def program(comm):
+        if comm.rank == 0:
+            work(comm, seconds=0.05)
+            comm.Send(np.array([0, APPLY, 1, 2, 0, 0, *np.ones(N)]), dest=1, tag=ENTRY)
+            answers = np.zeros(2)
+            for k in range(2):  # to all before it when it took over, and to the change
+                comm.Recv(answers[k:], source=1, tag=TAKEN)
+            return answers.tolist()
+        if comm.rank == 1:
+            weights = np.zeros(N)
+            shard = ReliableShard(weights, [2], 0, weights.__iadd__)
+            serve_reliably(comm, shard, PATIENCE, chain=[0, 1])
+            return weights
+        client = ReliableClient(comm, even_shards(N, 1), [2], float, PATIENCE, [[1]])
+        client.pull(np.empty(N))
+        work(comm, seconds=0.1)
+        client.done()
+        return None
+
+    answers, weights, _ = simulate(program, 3, (), NET, 20).results
+    assert answers == [DEPOSED, DEPOSED]
+    np.testing.assert_array_equal(weights, 0)
