@@ -80,12 +80,12 @@ def longest_wait(out, replicas):
     return max(np.diff(one.times).max() for one in out.results[replicas + 1 :])
 
 
-def killed_at_each_message(*args, ons=("Isend", "Irecv")):
+def killed_at_each_message(*args, calls=("Isend", "Irecv")):
     """Yield what happens if the head dies before, during and after each message that it handles.
 
     An Outcome each, or the ValueError of a rank that noticed a loss.
     """
-    for on in ons:
+    for on in calls:
         for nth in count(1):
             try:
                 for when in ("before", "during", "after"):
@@ -146,7 +146,7 @@ def test_a_head_that_acknowledges_before_it_replicates_is_caught(staleness, monk
 
     monkeypatch.setattr(reliable._Server, "replicate", later)
     monkeypatch.setattr(reliable._Server, "take", take_and_catch_up)
-    ends = killed_at_each_message(1, staleness, ons=["Isend"])
+    ends = killed_at_each_message(1, staleness, calls=["Isend"])
     lost = [str(end) for end in ends if isinstance(end, ValueError)]
     assert all("an acknowledged gradient was lost" in said for said in lost)
     assert len(lost) > 10
