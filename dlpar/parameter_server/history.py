@@ -67,7 +67,10 @@ def breaches(reads, applied, staleness, joined=None):
 
 
 def widest_gap(reads):
-    """Return the largest number of clocks that any read was behind: at most the staleness."""
+    """Return the largest number of clocks that any read was behind some worker's gradients.
+
+    At most the staleness, where all workers push equally many: one that has finished falls behind.
+    """
     return max(
         (read.clock - min(read.included.values()) for read in reads if read.included), default=0
     )
