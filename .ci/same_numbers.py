@@ -5,6 +5,7 @@ values, which are listed. Exits with 1 and names page and cell where anything el
 """
 
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -15,13 +16,21 @@ def differences(first, second):
     """Yield (cell number, what differs) for two executions of one page."""
     pairs = zip(first.cells, second.cells, strict=True)
     for number, (a, b) in enumerate(pairs):
-        for was, now in zip(outputs(a), outputs(b), strict=True):
+        for was, now in zip_longest(outputs(a), outputs(b), fillvalue="no output"):
             if was != now:
                 yield number, f"{was}\n    became\n    {now}"
 
 
 def outputs(cell):
-    return [steady(output) for output in cell.get("outputs", [])]
+    """Return what must be the same; of a stream, whose parts come as the kernel flushes, once."""
+    said: list[tuple[str | None, str]] = []
+    for output in cell.get("outputs", []):
+        stream, words = output.get("name"), steady(output)
+        if stream is not None and said and said[-1][0] == stream:
+            said[-1] = stream, said[-1][1] + words
+        else:
+            said.append((stream, words))
+    return [words for _, words in said]
 
 
 def steady(output):

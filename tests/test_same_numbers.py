@@ -66,3 +66,13 @@ def test_a_table_beside_a_kernels_source_is_compared_whole():
     wide = '<div class="dlpar-rulers"><table><thead><tr><th>a<th>b<th>c</thead><tbody><tr><td>{}'
     assert differ(page(wide.format(1)), page(wide.format(1))) == 0
     assert differ(page(wide.format(1)), page(wide.format(2))) == 1
+
+
+def printed(*parts):
+    outputs = [nbformat.v4.new_output("stream", text=part) for part in parts]
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=outputs)])
+
+
+def test_a_print_may_come_in_parts_but_not_lack_one():
+    assert differ(printed("6 mess", "ages"), printed("6 messages")) == 0
+    assert differ(printed("6 messages"), printed()) == 1
