@@ -4,6 +4,7 @@ They have mpi4py's own constants, and `comm` as their only argument. Each knows 
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_a_wrong_call_is_named(call, error, words):
 
 
 @pytest.mark.mpi
-def test_mpi4pys_status_counts_what_came():
+def test_mpi4pys_status_counts_what_came(tmp_path):
     code = """
 import numpy as np
 from mpi4py import MPI
@@ -171,5 +172,8 @@ def program(comm):
 
 print(simulate(program, 2).results)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    # Open MPI leaves its shared memory behind where one process alone starts it.
+    env = os.environ | {"OMPI_MCA_btl_sm_backing_directory": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[(0, 4, 3), (1, 4, 3)]", done.stderr
