@@ -8,8 +8,6 @@ import numpy as np
 
 from dlpar.world.buffers import flat_array, writable_array
 from dlpar.world.constants import (
-    ANY_TAG,
-    PROC_NULL,
     SUM,
     UNDEFINED,
     MPIError,
@@ -45,22 +43,6 @@ class Meeting:
     def missing(self):
         """Return the ranks of the world that have not called."""
         return tuple(p for r, p in enumerate(self.peers) if r not in self.brought)
-
-
-class Part:
-    """One rank's part in a non-blocking collective: what its request waits for."""
-
-    error = None
-    key, nbytes = (0, PROC_NULL, ANY_TAG), 0  # a status says nothing of a collective
-
-    def __init__(self, rank, meeting):
-        self.rank = rank  # engine.Rank
-        self.meeting = meeting
-        self.done = None  # s, when it was complete
-
-    def explain(self, world):
-        """Return (ranks waited for, sentence)."""
-        return self.meeting.explain(world)
 
 
 class Collectives:
@@ -172,6 +154,10 @@ class Collectives:
         """Put rank r's `sendbuf` into the r-th of `size` equal blocks of root's `recvbuf`."""
         root = self._root(root)
         blocks = self._blocks(writable_array(recvbuf)) if self.rank == root else None
+        self._gather("Gather", sendbuf, blocks, root)
+
+    def _gather(self, name, sendbuf, blocks, root):
+        """Put rank r's `sendbuf` into the r-th of root's `blocks`."""
         mine = blocks[root] if blocks and is_in_place(sendbuf) else flat_array(sendbuf)
 
         def conclude(pairs):
@@ -179,12 +165,16 @@ class Collectives:
                 self._put(sent, block, root)
             return pairs
 
-        self._meet("Gather", (mine, blocks), conclude, mine.nbytes, root)
+        self._meet(name, (mine, blocks), conclude, mine.nbytes, root)
 
     def Scatter(self, sendbuf, recvbuf, root=0):
         """Put the r-th of `size` equal blocks of root's `sendbuf` into rank r's `recvbuf`."""
         root = self._root(root)
         blocks = self._blocks(flat_array(sendbuf)) if self.rank == root else None
+        self._scatter("Scatter", blocks, recvbuf, root)
+
+    def _scatter(self, name, blocks, recvbuf, root):
+        """Put the r-th of root's `blocks` into rank r's `recvbuf`."""
         target = blocks[root] if blocks and is_in_place(recvbuf) else writable_array(recvbuf)
 
         def conclude(pairs):
@@ -192,11 +182,14 @@ class Collectives:
                 self._put(block, target, rank)
             return pairs
 
-        self._meet("Scatter", (target, blocks), conclude, target.nbytes, root)
+        self._meet(name, (target, blocks), conclude, target.nbytes, root)
 
     def Allgather(self, sendbuf, recvbuf):
         """Put rank r's `sendbuf` into the r-th of `size` equal blocks of every `recvbuf`."""
-        blocks = self._blocks(writable_array(recvbuf))
+        self._allgather("Allgather", sendbuf, self._blocks(writable_array(recvbuf)))
+
+    def _allgather(self, name, sendbuf, blocks):
+        """Put rank r's `sendbuf` into the r-th of every rank's `blocks`."""
         mine = blocks[self.rank] if is_in_place(sendbuf) else flat_array(sendbuf)
 
         def conclude(pairs):
@@ -205,11 +198,15 @@ class Collectives:
                     self._put(sent, block, rank)
             return pairs
 
-        self._meet("Allgather", (mine, blocks), conclude, mine.nbytes)
+        self._meet(name, (mine, blocks), conclude, mine.nbytes)
 
     def Alltoall(self, sendbuf, recvbuf):
         """Send the r-th block of `sendbuf` to rank r, which has it as its block of this rank."""
         mine, target = self._blocks(flat_array(sendbuf)), self._blocks(writable_array(recvbuf))
+        self._alltoall("Alltoall", mine, target)
+
+    def _alltoall(self, name, mine, target):
+        """Send the r-th block of `mine` to rank r, into its `target` block of this rank."""
 
         def conclude(pairs):
             for rank, (_, target) in enumerate(pairs):
@@ -217,7 +214,7 @@ class Collectives:
                     self._put(sent[rank], block, rank)
             return pairs
 
-        self._meet("Alltoall", (mine, target), conclude, mine[0].nbytes)
+        self._meet(name, (mine, target), conclude, max(block.nbytes for block in mine))
 
     def Split(self, color=0, key=0):
         """Return the communicator of all ranks with the same `color`, ordered by (`key`, rank).

@@ -6,8 +6,7 @@ import operator
 from dlpar.world.buffers import byte_view, flat_array
 from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, SUM, UNDEFINED, tell
 from dlpar.world.virtual.cartesian import Cartesian
-from dlpar.world.virtual.collectives import Part
-from dlpar.world.virtual.waiting import AnyOf, Probing, Receipt
+from dlpar.world.virtual.waiting import AnyOf, Part, Probing, Receipt
 
 POLL = 1e-7  # s of virtual time that a Test or Iprobe takes which finds nothing
 TAG_MAX = 2**31 - 1  # Open MPI's

@@ -230,10 +230,7 @@ class World:
 
     def _arrive(self, envelope, receipt):
         """Take `envelope` in and complete both sides."""
-        rank, end = envelope.dest, self.now
-        if rank.in_free > end:
-            end = rank.in_free
-        rank.in_free = end = end + envelope.nbytes * self.beta
+        end = self._take_in(envelope)
         if envelope.request is not None:
             self.settle(envelope.request, end)
         self.complete(envelope, receipt, end)
@@ -258,13 +255,7 @@ class World:
             )
         numbers = envelope.source.number, envelope.dest.number, envelope.key[2]
         self.messages.append((*numbers, nbytes, envelope.sent, done, envelope.order))
-        receipt.done = done
-        rank = receipt.rank
-        if rank.awaits is receipt:
-            rank.awaits = None
-            self.ready.append(rank)
-        elif rank.awaits.__class__ is AnyOf and receipt in rank.awaits.receipts:
-            self.wake(rank)
+        self.settle(receipt, done)
 
     def settle(self, receipt, time):
         """Call `receipt` done at `time`, and wake its rank if that waits for it."""

@@ -1,6 +1,6 @@
 """What a blocked rank waits for, and how to say it."""
 
-from dlpar.world.constants import ANY_SOURCE, ANY_TAG
+from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 
 
 class Receipt:
@@ -39,6 +39,22 @@ class AnyOf:
         said = [receipt.explain(world) for receipt in self.receipts]
         ranks = tuple(dict.fromkeys(r for peers, _ in said for r in peers))
         return ranks, " or ".join(sentence for _, sentence in said)
+
+
+class Part:
+    """One rank's part in a non-blocking collective: what its request waits for."""
+
+    error = None
+    key, nbytes = (0, PROC_NULL, ANY_TAG), 0  # a status says nothing of a collective
+
+    def __init__(self, rank, meeting):
+        self.rank = rank  # engine.Rank
+        self.meeting = meeting
+        self.done = None  # s, when it was complete
+
+    def explain(self, world):
+        """Return (ranks waited for, sentence)."""
+        return self.meeting.explain(world)
 
 
 class Probing:
