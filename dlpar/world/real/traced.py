@@ -10,18 +10,16 @@ from dlpar.world.buffers import byte_view, flat_array
 from dlpar.world.constants import (
     ANY_SOURCE,
     ANY_TAG,
-    IN_PLACE,
     PROC_NULL,
     SUM,
     UNDEFINED,
     MPIError,
-    Op,
 )
 from dlpar.world.real import board
+from dlpar.world.real.collectives import TracedCollectives, mpi_buffer, mpi_op
 from dlpar.world.real.mpi import MPI
 from dlpar.world.real.requests import FROM_MPI, TO_MPI, TracedRequest, fill
 
-_OPS = {"SUM": MPI.SUM, "PROD": MPI.PROD, "MAX": MPI.MAX, "MIN": MPI.MIN}
 _ERRORS = {
     getattr(MPI, name): f"MPI_{name}" for name in dir(MPI) if name.startswith("ERR_")
 }  # MPI error class -> its name
@@ -34,7 +32,7 @@ _WAIT_ALLREDUCE = board.CODE["Wait for Iallreduce"]
 _WAIT_SEND, _WAIT_RECV = board.CODE["Wait for Isend"], board.CODE["Wait for Irecv"]
 
 
-class TracedComm:
+class TracedComm(TracedCollectives):
     """mpi4py's buffer interface over `comm`; every call is logged and shown on the board.
 
     A call of MPI's that fails raises `MPIError`; what mpi4py itself refuses (TypeError,
@@ -164,65 +162,15 @@ class TracedComm:
             fill(status, self._met)
         return found
 
-    # Collectives.
-
-    def Barrier(self):
-        """See mpi4py."""
-        self._collective("Barrier", None, self._comm.Barrier)
-
-    def Bcast(self, buf, root=0):
-        """See mpi4py."""
-        self._collective("Bcast", root, self._comm.Bcast, buf, root)
-
-    def Reduce(self, sendbuf, recvbuf, op=SUM, root=0):
-        """See mpi4py."""
-        call = self._comm.Reduce
-        self._collective("Reduce", root, call, _in_place(sendbuf), recvbuf, _op(op), root)
-
-    def Allreduce(self, sendbuf, recvbuf, op=SUM):
-        """See mpi4py."""
-        call = self._comm.Allreduce
-        self._collective("Allreduce", None, call, _in_place(sendbuf), recvbuf, _op(op))
+    # Collectives that are no plain call.
 
     def Iallreduce(self, sendbuf, recvbuf, op=SUM):
         """See mpi4py."""
         try:
-            request = self._comm.Iallreduce(_in_place(sendbuf), recvbuf, _op(op))
+            request = self._comm.Iallreduce(mpi_buffer(sendbuf), recvbuf, mpi_op(op))
         except MPI.Exception as error:
             raise self._named(error) from None
         return TracedRequest(request, self, _WAIT_ALLREDUCE, 0, 0, None)
-
-    def Gather(self, sendbuf, recvbuf, root=0):
-        """See mpi4py."""
-        self._collective("Gather", root, self._comm.Gather, _in_place(sendbuf), recvbuf, root)
-
-    def Scatter(self, sendbuf, recvbuf, root=0):
-        """See mpi4py."""
-        self._collective("Scatter", root, self._comm.Scatter, sendbuf, _in_place(recvbuf), root)
-
-    def Allgather(self, sendbuf, recvbuf):
-        """See mpi4py."""
-        self._collective("Allgather", None, self._comm.Allgather, _in_place(sendbuf), recvbuf)
-
-    def Alltoall(self, sendbuf, recvbuf):
-        """See mpi4py."""
-        self._collective("Alltoall", None, self._comm.Alltoall, _in_place(sendbuf), recvbuf)
-
-    def Gatherv(self, sendbuf, recvbuf, root=0):
-        """See mpi4py."""
-        self._collective("Gatherv", root, self._comm.Gatherv, _in_place(sendbuf), recvbuf, root)
-
-    def Scatterv(self, sendbuf, recvbuf, root=0):
-        """See mpi4py."""
-        self._collective("Scatterv", root, self._comm.Scatterv, sendbuf, _in_place(recvbuf), root)
-
-    def Allgatherv(self, sendbuf, recvbuf):
-        """See mpi4py."""
-        self._collective("Allgatherv", None, self._comm.Allgatherv, _in_place(sendbuf), recvbuf)
-
-    def Alltoallv(self, sendbuf, recvbuf):
-        """See mpi4py."""
-        self._collective("Alltoallv", None, self._comm.Alltoallv, sendbuf, recvbuf)
 
     def Dup(self):
         """See mpi4py."""
@@ -322,14 +270,6 @@ class TracedComm:
         said = re.sub(r"^\w+(\(\d+\))?: ", "", said)  # Open MPI's class, MPICH's function
         where = f" in {board.call(self._slot)}" if self._slot[board.WHAT] else ""
         return MPIError(name, f"rank {rank}: {said}{where}")
-
-
-def _op(op):
-    return _OPS[op.name] if isinstance(op, Op) else op
-
-
-def _in_place(buf):
-    return MPI.IN_PLACE if buf is IN_PLACE else buf
 
 
 def _nbytes(buf):
