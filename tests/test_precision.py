@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,8 @@ from dlpar.nn.formats import (
 )
 from dlpar.nn.rounding import Rounding, rounded_mlp
 from dlpar.optim.mixed_precision import LossScaler, MixedPrecision
+
+torch = pytest.importorskip("torch", reason="PyTorch, the oracle, comes with the extra `peers`")
 
 TORCH = {
     FP16: torch.float16,
