@@ -13,7 +13,7 @@ from dlpar.world.constants import (
     MPIError,
     Status,
 )
-from dlpar.world.faults import Drop, Duplicate, Faults, Kill, Raise, Reorder, Slow
+from dlpar.world.faults import Drop, Duplicate, Exit, Faults, Kill, Raise, Reorder, Slow, Stop
 from dlpar.world.fitting import fit_alpha_beta
 from dlpar.world.network import Network
 from dlpar.world.phantom import phantom
@@ -37,6 +37,7 @@ __all__ = [
     "Deadlock",
     "Drop",
     "Duplicate",
+    "Exit",
     "Faults",
     "Kill",
     "Link",
@@ -49,6 +50,7 @@ __all__ = [
     "Slow",
     "Span",
     "Status",
+    "Stop",
     "Topology",
     "Trace",
     "clock",

@@ -56,6 +56,25 @@ class Kill(RankFault):
 
 
 @dataclass(frozen=True)
+class Exit(RankFault):
+    """The rank's process ends itself, `os._exit(code)`: no more a word to anyone than at a Kill."""
+
+    code: int = 1  # 0 to 255
+
+    def __post_init__(self):
+        """Refuse what could never strike, and codes that no process can end with."""
+        super().__post_init__()
+        _check_integer("code", self.code, 0)
+        if self.code > 255:
+            raise ValueError(f"code must be at most 255, got {self.code!r}")
+
+
+@dataclass(frozen=True)
+class Stop(RankFault):
+    """The rank stands still for ever (SIGSTOP), without a word; what it has sent still arrives."""
+
+
+@dataclass(frozen=True)
 class Raise(RankFault):
     """The rank's program meets an exception there, which it may catch.
 
