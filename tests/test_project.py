@@ -27,7 +27,7 @@ LOCKED = [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["test"]]
 FLOORS = {
     **dict.fromkeys(["world", "gpu", "nn", "rulers", "data", "predict"], 1),
     **dict.fromkeys(["collectives", "kernels", "optim", "figures"], 2),
-    **dict.fromkeys(["compress", "data_parallel", "parameter_server"], 3),
+    **dict.fromkeys(["compress", "data_parallel", "parameter_server", "scheduler"], 3),
     **dict.fromkeys(["frameworks", "labs", "doctor"], 4),
     **dict.fromkeys(["claims", "cli"], 5),
 }

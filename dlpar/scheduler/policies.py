@@ -1,0 +1,160 @@
+"""Policies: functions (view) -> Start and Stop, made from a placement."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dlpar.scheduler.events import Start, Stop
+
+
+def fifo(placement):
+    """Return a policy that starts jobs in the order of arrival; if one cannot start, all wait."""
+
+    def first_come(view):
+        """Start the first of the queue, and so on."""
+        for entry in view.waiting:
+            gpus = placement(entry.job, view.free, view.cluster)
+            if gpus is None:
+                return
+            yield Start(entry, gpus)
+
+    return first_come
+
+
+def backfill(placement, depth=50):
+    """Return a policy that lets jobs pass the first one that cannot start, if they do not delay it.
+
+    The first that cannot start gets a reservation: the time at which, by the ends that are known
+    now, enough GPUs will be free. A later one may start if it will be over by then, or if it takes
+    GPUs that the first will not need. `depth` jobs are looked at. How long a job will take is known
+    here as its steps at their present or, before it runs, its computing time: an optimist's guess.
+
+    Source: EASY backfilling, Lifka, JSSPP 1995.
+    """
+
+    def pass_by(view):
+        """Start in order; then whoever fits into the gaps."""
+        blocked = None
+        for entry in view.waiting[:depth]:
+            gpus = placement(entry.job, view.free, view.cluster)
+            if blocked is None and gpus is None:
+                blocked = entry
+                until, spare = _reservation(entry.job.gpus, view)
+                continue
+            if gpus is None:
+                continue
+            if blocked is None:
+                yield Start(entry, gpus)
+                continue
+            over = view.now + entry.left * entry.job.compute <= until
+            if over or entry.job.gpus <= spare:
+                spare -= 0 if over else entry.job.gpus
+                yield Start(entry, gpus)
+
+    return pass_by
+
+
+def _reservation(k, view):
+    """Return when k GPUs will be free, s, and how many others will be free then."""
+    free = len(view.free)
+    until = view.now
+    for entry in sorted(view.running, key=lambda e: (_end(e, view.now), e.number)):
+        if free >= k:
+            break
+        free += len(entry.gpus)
+        until = _end(entry, view.now)
+    return until, free - k
+
+
+def _end(entry, now):
+    """Return when a running job will be over: one that has started this moment has no end yet."""
+    return min(entry.ends, now + entry.left * entry.job.compute) if entry.ends > now else now
+
+
+def fewest_attained(placement, queues=(3600.0,), every=360.0, promote=8.0):
+    """Return Tiresias's discretised 2D-LAS: those run first that have had the least service.
+
+    Service is GPUs x time held. A job is in the first queue until it has had `queues[0]`
+    GPU-seconds, in the second until `queues[1]`, and so on; within a queue first come, first
+    served. Every `every` seconds the GPUs are given out anew in that order, and those that get none
+    are stopped; between, what is free is given to who waits. A job that has waited `promote` times
+    as long as it has run goes back to the first queue: no one starves.
+
+    Source: Gu et al., Tiresias, NSDI 2019, section 3.2.
+    """
+    return _LeastService(placement, tuple(queues), every, promote)
+
+
+@dataclass(frozen=True)
+class _LeastService:
+    placement: Callable
+    queues: tuple[float, ...]
+    every: float
+    promote: float
+
+    def __call__(self, view):
+        """Stop and start as the queues say."""
+        if view.round:
+            yield from self._give_out(view)
+        line = sorted(view.waiting, key=lambda entry: self._rank(entry, view.now))
+        yield from _start_all(line, self.placement, view)
+
+    def _rank(self, entry, now):
+        held = entry.attained + len(entry.gpus) * (now - entry.counted)
+        ran = held / entry.job.gpus
+        if not entry.gpus and ran and now - entry.since > self.promote * ran:
+            return 0, entry.number
+        return sum(held >= limit for limit in self.queues), entry.number
+
+    def _give_out(self, view):
+        """Stop the running jobs that are not among the first in line who fill the cluster."""
+        left, kept = len(view.cluster.gpus), set()
+        line = view.waiting + view.running
+        for entry in sorted(line, key=lambda e: self._rank(e, view.now)):
+            if entry.job.gpus <= left:
+                left -= entry.job.gpus
+                kept.add(entry.number)
+        for entry in view.running:
+            if entry.number not in kept:
+                yield Stop(entry)
+
+
+def time_slicing(placement, every=60.0):
+    """Return Gandiva's time-slicing: jobs take turns, at the borders of mini-batches.
+
+    Every `every` seconds those that wait are served first, in the order in which they came to wait,
+    and the jobs that have run longest since they started make room. A job's first turn comes soon
+    after its arrival, however long the others are.
+
+    Source: Xiao et al., Gandiva, OSDI 2018, section 3.1: suspend and resume within 100 ms.
+    """
+    return _TakeTurns(placement, every)
+
+
+@dataclass(frozen=True)
+class _TakeTurns:
+    placement: Callable
+    every: float
+
+    def __call__(self, view):
+        """Let those who wait have the GPUs of those who have had a turn."""
+        if view.round:
+            yield from self._make_room(view)
+        yield from _start_all(view.waiting, self.placement, view)
+
+    def _make_room(self, view):
+        wanted = sum(entry.job.gpus for entry in view.waiting) - len(view.free)
+        for entry in sorted(view.running, key=lambda e: (e.since, e.number)):
+            if wanted <= 0 or view.now - entry.since < self.every:
+                return
+            wanted -= entry.job.gpus
+            yield Stop(entry)
+
+
+def _start_all(line, placement, view):
+    """Start whoever of `line` finds room, in that order."""
+    for entry in line:
+        if not view.free:
+            return
+        gpus = placement(entry.job, view.free, view.cluster)
+        if gpus is not None:
+            yield Start(entry, gpus)
