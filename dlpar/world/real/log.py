@@ -36,6 +36,15 @@ def end(control, log):
     If a message was not received, or a rank raised, they are kept for ever instead: their numbers
     are not used again, so no later call can receive that message.
     """
+    try:
+        _end(control, log)
+    except MPI.Exception as error:
+        if error.Get_error_class() not in DEATH:
+            raise
+        _kept.append(log)  # a rank has died: the survivors are never used again
+
+
+def _end(control, log):
     request = control.Ibarrier()
     while not request.Test():
         time.sleep(0.0005)  # a blocking Barrier would burn this core until the last rank ends
@@ -52,5 +61,12 @@ def end(control, log):
     for comm in log.comms:
         comm._comm.Free()
 
+
+# Open MPI's classes of errors for a communicator that has lost a member, with mpiexec's ulfm.
+DEATH = [
+    getattr(MPI, name)
+    for name in ("ERR_PROC_FAILED", "ERR_PROC_FAILED_PENDING", "ERR_REVOKED")
+    if hasattr(MPI, name)
+]
 
 _kept: list[Log] = []  # logs whose communicators may still hold a message

@@ -63,12 +63,25 @@ def run_program(program, args, control, log):
     from dlpar.world.real.traced import TracedComm
 
     comm = TracedComm(control.Dup(), log)
-    control.Barrier()
+    _start_together(control)
     log.started = time.perf_counter()
     try:
         return program(comm, *args)
     finally:
         log.ended = time.perf_counter()
+
+
+def _start_together(control):
+    """Wait until all ranks are here."""
+    from mpi4py import MPI
+
+    from dlpar.world.real.log import DEATH
+
+    try:
+        control.Barrier()
+    except MPI.Exception as error:  # a rank was here, went on, and has died already
+        if error.Get_error_class() not in DEATH:
+            raise
 
 
 def pickled_result(result):

@@ -22,7 +22,7 @@ TICK = 0.01  # s between two looks at the board
 DUMP_LIMIT = 1.0  # s at most for the stuck ranks to write their stacks
 
 
-def run(program, ranks, args=(), timeout=60):
+def run(program, ranks, args=(), timeout=60, ulfm=False):
     """Run `program(comm, *args)` on real processes, one a rank, that talk over MPI.
 
     Parameters
@@ -32,6 +32,10 @@ def run(program, ranks, args=(), timeout=60):
     ranks : int, 1 to 16. (More: `simulate`.)
     args : tuple; every rank gets its own copy.
     timeout : s of wall time for the program. The first call also starts the processes.
+    ulfm : whether the others go on when a rank's process dies (Open MPI's User-Level Failure
+        Mitigation). Their calls that need it then raise MPIError, MPI_ERR_PROC_FAILED; see Revoke,
+        Shrink, Agree, Get_failed. The dead rank's result is None, and its log is lost: the trace
+        knows what the survivors did.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def run(program, ranks, args=(), timeout=60):
     by_value = set()
     while True:
         try:
-            return _run_on_engines(_pickled(program, args), ranks, timeout)
+            return _run_on_engines(_pickled(program, args), ranks, timeout, ulfm)
         except errors.NotImportable as error:
             # A module that only this process knows, as of a test or a lab: send its code instead.
             if error.name in by_value or error.name not in sys.modules:
@@ -71,9 +75,9 @@ def run(program, ranks, args=(), timeout=60):
             cloudpickle.register_pickle_by_value(sys.modules[error.name])
 
 
-def _run_on_engines(payload, ranks, timeout):
+def _run_on_engines(payload, ranks, timeout, ulfm):
     with engines.lock:
-        call = _Call(engines.cluster(ranks), ranks)
+        call = _Call(engines.cluster(ranks, ulfm), ranks)
         try:
             replies = call.replies(payload, timeout)
         finally:
@@ -81,7 +85,8 @@ def _run_on_engines(payload, ranks, timeout):
             if not call.over:  # ranks of this call may still be at it
                 engines.stop()
     elapsed, trace = trace_of([log for _, log in replies])
-    return Outcome([pickle.loads(result) for result, _ in replies], elapsed, trace)
+    results = [reply and pickle.loads(reply) for reply, _ in replies]
+    return Outcome(results, elapsed, trace)
 
 
 def _pickled(program, args):
@@ -102,20 +107,26 @@ class _Call:
         self.cluster = cluster
         self.number = cluster.calls
         self.slots = dict(enumerate(cluster.slots[:ranks]))
-        self.over = False  # whether every rank has ended
+        self.over = False  # whether every rank has ended, and none of them died
+        self.dead: dict[int, str] = {}  # where a death ends nobody else: rank -> how it ended
 
     def replies(self, payload, timeout):
-        """Send the program, wait, and return each rank's (pickled result, log); or raise."""
+        """Send the program, wait, and return each rank's (pickled result, log); or raise.
+
+        Both are None for a rank that has died, where the others may go on.
+        """
         (self.cluster.folder / f"{self.number}.in").write_bytes(payload)
         deadline = time.monotonic() + timeout
         futures = self.cluster.submit(
             len(self.slots), serve, self.number, len(self.slots), sys.path, os.getcwd()
         )
         raised_at = None
-        while waiting := [future for future in futures if not future.ready()]:
+        while waiting := [f for r, f in enumerate(futures) if not (f.ready() or r in self.dead)]:
             waiting[0].wait(TICK)
+            if self.cluster.ulfm:
+                self.dead = {r: how for r, how in self.cluster.dead().items() if r in self.slots}
             now = time.monotonic()
-            if loss := self.cluster.loss():
+            if loss := self.cluster.lost() if self.cluster.ulfm else self.cluster.loss():
                 raise self._lost(loss)
             if raised_at is None and self._in_state(board.RAISED):
                 raised_at = now
@@ -124,18 +135,24 @@ class _Call:
             if raised_at is None and now > deadline:
                 raise self._too_long(timeout)
         if self._in_state(board.RAISED):
-            self.over = not waiting
+            self.over = not (waiting or self.dead)
             raise self._raised()
-        replies = [future.get() for future in futures]
-        self.over = True
+        if len(self.dead) == len(self.slots):
+            raise RuntimeError(f"no rank survived: {'; '.join(self._ends())}")
+        replies = [(None, None) if r in self.dead else f.get() for r, f in enumerate(futures)]
+        self.over = not self.dead
         return replies
 
+    def _ends(self):
+        return [f"rank {rank} {how}" for rank, how in self.dead.items()]
+
     def _in_state(self, state):
-        """Return the ranks that are in `state` of this call."""
+        """Return the ranks, none of them dead, that are in `state` of this call."""
         return [
             rank
             for rank, slot in self.slots.items()
-            if slot[board.CALL] == self.number and slot[board.STATE] == state
+            if (slot[board.CALL], slot[board.STATE]) == (self.number, state)
+            and rank not in self.dead
         ]
 
     def _lost(self, loss):
@@ -154,7 +171,11 @@ class _Call:
         """Return the TimeoutError that says where each rank that has not ended stands."""
         begun = [r for r, slot in self.slots.items() if slot[board.CALL] == self.number]
         stuck = self._in_state(board.RUNNING)
-        words = [f"rank {r} {board.stands(self.slots[r])}" for r in stuck]
+        stopped = [r for r in stuck if _is_stopped(self.slots[r][board.PID])]
+        words = self._ends()
+        words += [f"rank {r} is stopped (SIGSTOP), {self._inside(r)}" for r in stopped]
+        stuck = [r for r in stuck if r not in stopped]
+        words += [f"rank {r} {board.stands(self.slots[r])}" for r in stuck]
         words += [f"rank {r} has not begun" for r in self.slots if r not in begun]
         words += [f"rank {r} has ended" for r in self._in_state(board.RETURNED)]
         if circle := self._circle(stuck):
@@ -166,6 +187,10 @@ class _Call:
         for rank, frames in self._stacks(stuck, limit=DUMP_LIMIT).items():
             error.add_note(f"rank {rank} stands at:\n{frames}")
         return error
+
+    def _inside(self, rank):
+        slot = self.slots[rank]
+        return f"in {board.call(slot)}" if slot[board.WHAT] else "in no MPI call"
 
     def _circle(self, ranks):
         """Return ranks that all send, or all receive, in a circle; [] if there is none.
@@ -209,6 +234,14 @@ class _Call:
                 sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))
         for path in self.cluster.folder.glob(f"{self.number}[.-]*"):
             path.unlink()
+
+
+def _is_stopped(pid):
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def program_frames(dump):

@@ -19,6 +19,7 @@ from dlpar.world.real import board
 from dlpar.world.real.collectives import TracedCollectives, mpi_buffer, mpi_op
 from dlpar.world.real.mpi import MPI
 from dlpar.world.real.requests import FROM_MPI, TO_MPI, TracedRequest, fill
+from dlpar.world.real.surviving import SurvivingCalls
 
 _ERRORS = {
     getattr(MPI, name): f"MPI_{name}" for name in dir(MPI) if name.startswith("ERR_")
@@ -32,7 +33,7 @@ _WAIT_ALLREDUCE = board.CODE["Wait for Iallreduce"]
 _WAIT_SEND, _WAIT_RECV = board.CODE["Wait for Isend"], board.CODE["Wait for Irecv"]
 
 
-class TracedComm(TracedCollectives):
+class TracedComm(TracedCollectives, SurvivingCalls):
     """mpi4py's buffer interface over `comm`; every call is logged and shown on the board.
 
     A call of MPI's that fails raises `MPIError`; what mpi4py itself refuses (TypeError,
@@ -46,7 +47,7 @@ class TracedComm(TracedCollectives):
         self._spans = log.spans
         self._slot = log.slot
         self._met = MPI.Status()
-        self._splits = 0
+        self._splits = self._shrinks = 0
         self.rank = comm.Get_rank()
         self.size = comm.Get_size()
         self.key = key  # the same on all members, different for each communicator of a call
@@ -213,9 +214,12 @@ class TracedComm(TracedCollectives):
         self._splits += 1
         if comm == MPI.COMM_NULL:
             return None
+        return self._wrapped(comm, (self._splits, color))
+
+    def _wrapped(self, comm, key):
         ranks = comm.Get_group().Translate_ranks(None, self._comm.Get_group())
         members = [self.members[r] for r in ranks]
-        return TracedComm(comm, self._log, (*self.key, self._splits, color), members)
+        return type(self)(comm, self._log, (*self.key, *key), members)
 
     # How a call is made.
 
