@@ -26,17 +26,7 @@ HEADER = 32  # bytes
 LAYOUT = struct.Struct("<4sBBBBQIIII")
 MAGIC, VERSION = b"DLPC", 1
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-SCHEMES = (
-    "one_bit",
-    "sign",
-    "majority",
-    "ternary",
-    "qsgd",
-    "sparse",
-    "half",
-    "fp8",
-    "low_rank",
-)
+SCHEMES = ("one_bit", "scaled_sign", "sign", "ternary", "qsgd", "sparse", "random", "half", "fp8")
 
 
 class WireError(ValueError):
@@ -79,6 +69,7 @@ def unpack(message, scheme):
     message : (at least HEADER,) uint8, exactly one message.  scheme : the one that is expected.
     """
     length = message_size(message)
+    message = np.ascontiguousarray(message)
     if length != message.size:
         raise WireError(f"the header announces {length} bytes, the buffer holds {message.size}")
     _, _, code, kind, reserved, n, a, b, _, check = LAYOUT.unpack_from(message)
