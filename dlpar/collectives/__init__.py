@@ -18,18 +18,28 @@ from dlpar.collectives.in_network import in_network_allreduce
 from dlpar.collectives.naive import pass_around_allreduce, root_allreduce
 from dlpar.collectives.pipelined_ring import pipelined_ring_allreduce
 from dlpar.collectives.rabenseifner import rabenseifner_allreduce
+from dlpar.collectives.reproducible import (
+    arrival_allreduce,
+    binned_allreduce,
+    exact_allreduce,
+    ordered_allreduce,
+)
 from dlpar.collectives.ring import ring_allgather, ring_allreduce, ring_reduce_scatter
 from dlpar.collectives.shared import SharedVectors
 from dlpar.collectives.tree import tree_allreduce, tree_broadcast, tree_reduce
 
 __all__ = [
     "SharedVectors",
+    "arrival_allreduce",
+    "binned_allreduce",
     "chain_broadcast",
     "choose",
     "double_tree_allreduce",
+    "exact_allreduce",
     "hierarchical_allreduce",
     "in_network_allreduce",
     "leader_allreduce",
+    "ordered_allreduce",
     "pairwise_alltoall",
     "pass_around_allreduce",
     "pipelined_ring_allreduce",
