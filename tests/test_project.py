@@ -23,14 +23,8 @@ PINS = {canonicalize_name(name): version for name, version in (line.split("==") 
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKED = [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["test"]]
 
-# A room may import from its own floor or from below (DESIGN: the house has floors).
-FLOORS = {
-    **dict.fromkeys(["world", "gpu", "nn", "rulers", "data", "predict"], 1),
-    **dict.fromkeys(["collectives", "kernels", "optim", "figures"], 2),
-    **dict.fromkeys(["compress", "data_parallel", "parameter_server", "scheduler"], 3),
-    **dict.fromkeys(["frameworks", "labs", "doctor"], 4),
-    **dict.fromkeys(["claims", "cli"], 5),
-}
+ROOMS = runpy.run_path(str(ROOT / "book" / "_ext" / "rooms_picture.py"))
+FLOORS = ROOMS["FLOORS"]  # add a new room there: book/_ext/rooms_picture.py
 
 
 def repository():
@@ -178,7 +172,7 @@ def test_imports_run_downwards_and_only_the_world_knows_mpi():
         room = parts[0].removesuffix(".py")
         if room == "__init__":
             continue
-        for name in imported(path):
+        for name in ROOMS["imported"](path):
             other = name.split(".")
             if other[0] == "mpi4py":
                 assert room == "world", f"{path}: `comm` is passed in, mpi4py never imported"
@@ -186,13 +180,19 @@ def test_imports_run_downwards_and_only_the_world_knows_mpi():
                 assert FLOORS[other[1]] <= FLOORS[room], f"{path} imports {name} from above"
 
 
-def imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_every_room_has_a_floor_and_none_is_used_by_what_it_uses():
+    inside = [path.relative_to(ROOT).parts for path in repository() if path.suffix == ".py"]
+    rooms = {parts[1].removesuffix(".py") for parts in inside if parts[0] == "dlpar"}
+    assert rooms - {"__init__"} == FLOORS.keys()
+    below = ROOMS["uses"]()
+    row = ROOMS["levels"](below)
+    assert all(row[other] < row[room] for room in below for other in below[room])
+
+
+def test_the_picture_of_the_rooms_shows_the_imports_of_today(tmp_path):
+    ROOMS["draw"](tmp_path / "rooms.svg")
+    drawn, kept = (tmp_path / "rooms.svg").read_text(), ROOMS["PICTURE"].read_text()
+    assert drawn == kept, "run: .venv/bin/python book/_ext/rooms_picture.py"
 
 
 def test_every_room_has_tests_and_no_test_module_is_empty():
