@@ -20,6 +20,7 @@ OPERATIONS = (
     *("Barrier", "Bcast", "Reduce", "Allreduce", "Gather", "Gatherv", "Scatter", "Scatterv"),
     *("Allgather", "Allgatherv", "Alltoall", "Alltoallv"),
     *("Split", "Dup", "Create_cart", "Sub"),
+    *("Revoke", "Shrink", "Agree"),  # with ulfm=True
     "work",  # half done when something strikes "during" it
 )
 WHEN = ("before", "during", "after")

@@ -23,8 +23,9 @@ from dlpar.world.virtual.waiting import fates
 class Meeting:
     """One collective call: who has come with what, and what each takes home."""
 
-    def __init__(self, call, peers):
+    def __init__(self, call, peers, place):
         self.call = call  # as "Bcast(root=0)"
+        self.place = place  # (communicator, number of the call)
         self.peers = peers
         self.brought = {}  # rank in the communicator -> its contribution
         self.taken = None
@@ -81,21 +82,26 @@ class Collectives:
         self._calls += 1
         meeting = world.meetings.get(place)
         if meeting is None:
-            meeting = world.meetings[place] = Meeting(call, self._peers)
+            meeting = world.meetings[place] = Meeting(call, self._peers, place)
         elif meeting.call != call:
-            first = self._peers[next(iter(meeting.brought))]
-            raise Deadlock(
-                f"rank {me.number} calls {call} where rank {first} is in {meeting.call}: all ranks "
-                "of a communicator must call the same collectives in the same order",
-                [(me.number, (first,), f"calls {call}"), *others_wait(world, me)],
-                world.trace(),
-            )
+            raise self._mismatch(meeting, call)
         meeting.brought[self.rank] = contribution
         meeting.nbytes = max(meeting.nbytes, nbytes)
         meeting.end = max(meeting.end, me.clock)
         if len(meeting.brought) == self.size:
             del world.meetings[place]
         return meeting
+
+    def _mismatch(self, meeting, call):
+        """Return the Deadlock of a rank that calls `call` where the others are in `meeting`."""
+        world, me = self._world, self._me
+        first = self._peers[next(iter(meeting.brought))]
+        return Deadlock(
+            f"rank {me.number} calls {call} where rank {first} is in {meeting.call}: all ranks "
+            "of a communicator must call the same collectives in the same order",
+            [(me.number, (first,), f"calls {call}"), *others_wait(world, me)],
+            world.trace(),
+        )
 
     def _hold(self, meeting, name, conclude):
         """All have come to `meeting`: conclude it, and let it take its time."""

@@ -4,7 +4,7 @@ import math
 import operator
 
 from dlpar.world.buffers import byte_view, flat_array
-from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, SUM, UNDEFINED, tell
+from dlpar.world.constants import ANY_SOURCE, ANY_TAG, PROC_NULL, SUM, UNDEFINED, MPIError, tell
 from dlpar.world.virtual.cartesian import Cartesian
 from dlpar.world.virtual.waiting import AnyOf, Part, Probing, Receipt
 
@@ -131,6 +131,10 @@ class SimComm(Cartesian):
         if status is not None:
             fill(status, receipt)
 
+    def _gives_up(self, receipt):
+        """Tell whether `receipt`, which is not done, never will be, now that a rank has died."""
+        return False  # nobody is told of a death, but by ULFM
+
     # ---------------------------------------------------------- collective
 
     def Iallreduce(self, sendbuf, recvbuf, op=SUM):
@@ -218,7 +222,11 @@ class SimRequest:
         """Wait until it is done; return True."""
         if self._active:
             self._active = False
-            self._comm._finish(self._receipt, "Wait", status)
+            try:
+                self._comm._finish(self._receipt, "Wait", status)
+            except MPIError as error:
+                self._active = error.error_class == "MPI_ERR_PROC_FAILED_PENDING"
+                raise
         return True
 
     def Test(self, status=None):
@@ -226,7 +234,7 @@ class SimRequest:
         me = self._comm._me
         if self._active and self._receipt is not None:
             self._comm._world.sleep(me, me.clock)
-            if self._done() > me.clock:
+            if self._done() > me.clock and not self._comm._gives_up(self._receipt):
                 me.clock += POLL
                 return False
         return self.Wait(status)

@@ -14,6 +14,8 @@ def collective_seconds(name, p, nbytes, network):
     name = name.removesuffix("v")  # blocks that differ cost what the largest would
     if name in ("Barrier", "Split", "Dup", "Create_cart", "Sub"):
         return rounds * alpha
+    if name in ("Agree", "Shrink"):  # to a root and back, once the last has called
+        return 2 * rounds * alpha
     if name == "Bcast":  # binomial tree; scatter and allgather
         return min(rounds * (alpha + load), (rounds + p - 1) * alpha + whole)
     if name in ("Reduce", "Allreduce"):  # trees of whole vectors; of halves

@@ -2,8 +2,8 @@
 
 Faults of ranks strike where a rank calls an operation: every one is carried out by `carry_out`,
 which counts it. Faults of messages strike where a message sets out: `_launch` hands its events to
-`at`, which catches them for `dispatch`. Kill raises GreenletExit in the rank, and what it has
-posted and announced goes with it.
+`at`, which catches them for `dispatch`. Kill, Exit and Stop raise GreenletExit in the rank,
+and what it has posted and announced goes with it: one that is stopped takes and brings no more.
 """
 
 import copy
@@ -12,12 +12,24 @@ from collections import Counter, defaultdict
 
 from greenlet import GreenletExit
 
-from dlpar.world.faults import Drop, Duplicate, Kill, Raise, RankFault, Reorder, Strike
+from dlpar.world.faults import (
+    Drop,
+    Duplicate,
+    Exit,
+    Kill,
+    Raise,
+    RankFault,
+    Reorder,
+    Stop,
+    Strike,
+)
 from dlpar.world.trace import Trace
 from dlpar.world.virtual.armed import Alarm, Armed, Inside
 from dlpar.world.virtual.engine import World
 from dlpar.world.virtual.routed import RoutedWorld
 from dlpar.world.virtual.waiting import ASLEEP
+
+ENDS = Kill | Exit | Stop  # a rank that meets one of these does nothing more
 
 
 class FaultyWorld(World):
@@ -33,7 +45,7 @@ class FaultyWorld(World):
         self.calls = Counter()  # (rank, operation, or None for all) -> calls
         self.inside = {}  # rank -> Inside
         self.alarmed = set()  # ranks that an Alarm woke
-        self.dead = {}  # rank -> s
+        self.dead = {}  # rank -> s; the stopped are among them
         self.held = {}  # (source, dest) -> [(Armed, message)] that the next one will overtake
         self.caught = None  # while a message is launched: its events
         self.strikes = []
@@ -41,7 +53,7 @@ class FaultyWorld(World):
             if isinstance(armed.fault, RankFault):
                 kind = self.placed if armed.fault.at is None else self.timed
                 kind[armed.fault.rank].append(armed)
-                if isinstance(armed.fault, Kill | Raise) and armed.fault.at is not None:
+                if isinstance(armed.fault, ENDS | Raise) and armed.fault.at is not None:
                     self.at(armed.fault.at, Alarm(self.ranks[armed.fault.rank], armed.fault.at))
 
     def run(self):
@@ -106,8 +118,8 @@ class FaultyWorld(World):
         for armed in faults:
             fault = armed.fault
             self._struck(armed, me.number, me.clock, where)
-            if isinstance(fault, Kill):
-                self._die(me, where)
+            if isinstance(fault, ENDS):
+                self._die(me, fault, where)
             elif isinstance(fault, Raise):
                 self._withdraw(me)
                 raise copy.copy(fault.error)
@@ -125,15 +137,18 @@ class FaultyWorld(World):
         due = [armed for armed in self.timed.get(me.number, ()) if armed.fault.at <= me.clock]
         for armed in sorted(due, key=lambda armed: armed.fault.at):
             self.timed[me.number].remove(armed)
-            if isinstance(armed.fault, Kill) or (isinstance(armed.fault, Raise) and stop_work):
+            if isinstance(armed.fault, ENDS) or (isinstance(armed.fault, Raise) and stop_work):
                 me.clock = armed.fault.at
                 if stop_work:
                     rank, what, start, _ = self.spans[-1]
                     self.spans[-1] = rank, what, min(start, me.clock), me.clock
             self._strike(me, [armed], where)
 
-    def _die(self, me, where):
-        me.finished, me.fate = True, f"was killed at {me.clock:.9g} s, {where}"
+    def _die(self, me, fault, where):
+        how = "was killed" if isinstance(fault, Kill) else "was stopped"
+        if isinstance(fault, Exit):
+            how = f"exited with code {fault.code}"
+        me.finished, me.fate = True, f"{how} at {me.clock:.9g} s, {where}"
         self.dead[me.number] = me.clock
         me.posted.clear()
         me.wild.clear()
@@ -185,8 +200,8 @@ class FaultyWorld(World):
         """Send `message` on its way to be at its receiver at `time`, if nothing strikes it."""
         lane = source, dest = message.source.number, message.dest.number
         inside = self.inside.get(source)
-        if inside and any(isinstance(a.fault, Kill | Raise) for a in inside.during):
-            self.lose(message)  # cut off in the middle
+        if inside and any(_cuts(armed.fault, message) for armed in inside.during):
+            self.lose(message)
             return
         armed = self._first_that_strikes(source, dest, message.key[2])
         fault = armed.fault if armed else None
@@ -278,6 +293,16 @@ class FaultyWorld(World):
         yield from super()._under_way()
         for held in self.held.values():
             yield from (message for _, message in held)
+
+
+def _cuts(fault, message):
+    """Tell whether `fault`, during the call that sends `message`, cuts it off in the middle.
+
+    A rank that stops has given a message up to the eager limit out of its hands.
+    """
+    return isinstance(fault, Kill | Exit | Raise) or (
+        isinstance(fault, Stop) and message.request is not None
+    )
 
 
 class FaultyRoutedWorld(FaultyWorld, RoutedWorld):

@@ -17,6 +17,8 @@ from dlpar.world.virtual.engine import World
 from dlpar.world.virtual.faulty import FaultyRoutedWorld, FaultyWorld
 from dlpar.world.virtual.faulty_comm import FaultyComm
 from dlpar.world.virtual.routed import RoutedWorld
+from dlpar.world.virtual.ulfm import UlfmRoutedWorld, UlfmWorld
+from dlpar.world.virtual.ulfm_comm import UlfmComm
 
 
 def simulate(
@@ -28,6 +30,7 @@ def simulate(
     speeds=None,
     faults=None,
     trace="rows",
+    ulfm=False,
 ):
     """Run `program(comm, *args)` on every rank of a simulated cluster.
 
@@ -42,10 +45,12 @@ def simulate(
     timeout : s of wall time after which the simulation is given up.
     speeds : None, or for each rank the factor by which its `work` is faster than declared, above
         0: `[1, 1, 0.5, 1]` makes rank 2 a straggler; `rng.lognormal(0, 0.1, ranks)` all a little.
-    faults : Faults, what is to go wrong; `Outcome.trace.faults` tells what did. A killed rank's
-        result is None.
+    faults : Faults, what is to go wrong; `Outcome.trace.faults` tells what did. The result of a
+        rank that was killed, exited or was stopped is None.
     trace : "rows", or "counts": for each rank, the messages and bytes that it sent, and nothing
         that grows with the number of messages. With a `phantom` as payload, memory is bounded.
+    ulfm : bool, whether calls that need a dead rank raise MPIError ("MPI_ERR_PROC_FAILED"), and the
+        communicator has Revoke, Shrink, Agree...: see `virtual/ulfm.py`. Else they wait for ever.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def simulate(
     if trace not in ("rows", "counts"):
         raise ValueError(f"trace must be 'rows' or 'counts', got {trace!r}")
     speeds = _checked_speeds(speeds, ranks)
-    world, communicator = _world(ranks, network, faults)
+    world, communicator = _world(ranks, network, faults, ulfm)
     if trace == "counts":
         world.keep_counts()
     everyone = tuple(range(ranks))
@@ -86,16 +91,19 @@ def simulate(
     return Outcome([rank.result for rank in world.ranks], max(clocks), world.trace())
 
 
-def _world(ranks, network, faults):
+def _world(ranks, network, faults, ulfm):
     """Return the World that `simulate` asks for, and the class of its communicators."""
     if not isinstance(network, Network | Topology):
         raise TypeError(f"network must be a Network or Topology, got {type(network).__name__}")
     routed = isinstance(network, Topology)
-    if faults is None:
+    if faults is None and not ulfm:
         return (RoutedWorld if routed else World)(ranks, network), SimComm
+    faults = Faults([]) if faults is None else faults
     if not isinstance(faults, Faults):
         raise TypeError(f"faults must be Faults([...]), got {type(faults).__name__}")
     faults.check_ranks(ranks)
+    if ulfm:
+        return (UlfmRoutedWorld if routed else UlfmWorld)(ranks, network, faults), UlfmComm
     return (FaultyRoutedWorld if routed else FaultyWorld)(ranks, network, faults), FaultyComm
 
 
