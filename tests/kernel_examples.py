@@ -138,6 +138,9 @@ EXAMPLES = {
         for kernel in (matmul.matmul_naive, matmul.matmul_tiled, matmul.matmul_registers)
     ],
     "one bit": lambda: one_bit.unpack(one_bit.pack(ones(40)), 40, -1.0, 1.0),
+    "one bit, columns": lambda: one_bit.decode_add(
+        *one_bit.encode(ones(70), ones(70), 32)[:2], 32, ones(70)
+    ),
     "pooling": pooling_both_ways,
     "reduce": lambda: [reduce.gpu_sum(ones(300), kernel) for kernel in reduce.ELEMENTS],
     "scan": scanning,

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from dlpar.compress.bits import pack_bits, words_for
 from dlpar.compress.fast_one_bit import AT_ONCE, decode_add, encode
 from dlpar.compress.one_bit import LANES, OneBit, column_lengths, column_means
+from dlpar.gpu.ptx import compile_ptx
+from dlpar.kernels import one_bit
 
 UNIT = AT_ONCE * LANES
 few = settings(deadline=None, max_examples=60)
@@ -147,3 +149,38 @@ def test_there_are_as_many_words_as_bits_need():
     words, means = encode(g, r, 7, np.empty_like(g))
     assert words.size == words_for(70) == 3
     assert means.shape == (10, 2)
+
+
+# The same on the GPU
+
+
+@settings(deadline=None, max_examples=15)
+@given(n=st.integers(0, 700), rows=st.integers(1, 6), seed=seeds)
+def test_a_warp_finds_the_same_bits_as_numpy(n, rows, seed):
+    g, r = vectors(seed, n)
+    words, means, told, left = by_numpy(g, r, 32 * rows)
+    found = one_bit.encode(g, r, 32 * rows)
+    for got, want in zip(found, (words, means, left), strict=True):
+        same_bits(got, want)
+    same_bits(one_bit.decode_add(*found[:2], 32 * rows, g), g + told)
+
+
+def test_a_warp_takes_whole_words_only():
+    x = np.ones(64, np.float32)
+    words, means, _ = one_bit.encode(x, x, 32)
+    with pytest.raises(ValueError, match="multiple of 32"):
+        one_bit.encode(x, x, 33)
+    with pytest.raises(ValueError, match="residual must have the shape of g"):
+        one_bit.encode(x, x[:32], 32)
+    with pytest.raises(ValueError, match="words and means must be"):
+        one_bit.decode_add(words, means[:1], 32, x)
+
+
+@pytest.mark.ptx
+@pytest.mark.parametrize("cc", [(7, 5), (9, 0)])
+def test_a_card_s_sums_are_of_single_precision_too(cc):
+    f, words, means = np.zeros(64, np.float32), np.zeros(2, np.uint32), np.zeros((2, 2), "f4")
+    compiled = compile_ptx(one_bit.encode_columns, f, f, 32, words, means, f, cc=cc)
+    assert "div.rn.f32" in compiled.ptx
+    assert "f64" not in compiled.ptx
+    assert compiled.spill_stores == 0

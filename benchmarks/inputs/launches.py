@@ -199,6 +199,11 @@ DEEP = (
             lambda: (floats(N), zeros(N // 32, dtype=np.uint32)), simulator=False),
     Example(one_bit.unpack_signs, 32, 128,
             lambda: (zeros(N // 32, dtype=np.uint32), ALPHA, BETA, zeros(N))),
+    Example(one_bit.encode_columns, 8, (32, 4),
+            lambda: (floats(N), floats(N), 128, zeros(N // 32, dtype=np.uint32),
+                     zeros(32, 2), zeros(N)), simulator=False),
+    Example(one_bit.add_columns, 32, 128,
+            lambda: (zeros(N // 32, dtype=np.uint32), floats(32, 2), 128, zeros(N))),
 )  # fmt: skip
 
 CONVOLUTION = (
