@@ -30,6 +30,7 @@ class Inside:
         self.where = where  # as "Sendrecv 3"
         self.during = during
         self.receipts = []
+        self.request = None  # of the message that it sends, if that waits for its receiver
 
 
 class Alarm:

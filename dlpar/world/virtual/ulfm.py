@@ -146,7 +146,7 @@ class UlfmWorld(FaultyWorld):
 
         What has a Receipt or a Part is done then, with an error.
         """
-        for one in awaits.receipts if isinstance(awaits, AnyOf) else [awaits]:
+        for one in self._needs(rank, awaits):
             error = self.obstacle(rank, one)
             if error is None:
                 continue
@@ -156,6 +156,9 @@ class UlfmWorld(FaultyWorld):
             pending = error.error_class == "MPI_ERR_PROC_FAILED_PENDING"
             if pending or not isinstance(one, Receipt | Part):
                 return error
+            if one is not awaits and not isinstance(awaits, AnyOf):
+                self._withdraw(rank)  # a Sendrecv that can receive, and cannot send
+                return error
             one.error = error
             if isinstance(one, Receipt):
                 self.take_back(one)
@@ -164,8 +167,17 @@ class UlfmWorld(FaultyWorld):
 
     def vain(self, rank, awaits):
         """Tell whether `awaits`, or one of those in it, cannot be any more."""
-        every = awaits.receipts if isinstance(awaits, AnyOf) else [awaits]
-        return any(self.obstacle(rank, one) is not None for one in every)
+        return any(self.obstacle(rank, one) is not None for one in self._needs(rank, awaits))
+
+    def _needs(self, rank, awaits):
+        """Return what `rank`, blocked in `awaits`, needs: any of an AnyOf, both of a Sendrecv."""
+        if isinstance(awaits, AnyOf):
+            return awaits.receipts
+        inside = self.inside.get(rank.number)
+        request = inside and inside.request
+        if request is None or request is awaits or request.done is not None:
+            return [awaits]
+        return [awaits, request]
 
     def obstacle(self, rank, awaits):
         """Return the MPIError that `rank` is to be told instead of what it waits for, or None."""

@@ -181,7 +181,8 @@ class UlfmComm(FaultyComm):
                     return vain
                 world._withdraw(me)
                 raise error
-        return super()._launch(buf, dest, tag)
+        request = world.inside[me.number].request = super()._launch(buf, dest, tag)
+        return request
 
     def _come(self, name, *args, **kwargs):
         world, me = self._world, self._me
