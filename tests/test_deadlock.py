@@ -16,7 +16,7 @@ from test_under_mpiexec import mpiexec
 
 from dlpar.world import ANY_SOURCE, Deadlock, Faults, Kill, run, simulate
 from dlpar.world.real import board
-from dlpar.world.real.run import _Call
+from dlpar.world.real.call import Call
 
 BIG = np.zeros(100_000)  # above the eager limit of both worlds
 
@@ -292,7 +292,7 @@ def test_a_circle_is_one_of_receives_or_one_of_sends():
 
     def found(*slots):
         call = SimpleNamespace(slots=dict(enumerate(slots)))
-        return _Call._circle(call, range(len(slots)))
+        return Call._circle(call, range(len(slots)))
 
     assert found(slot("Recv", 1, 0), slot("Probe", 2, 0), slot("Wait for Irecv", 0, 0)) == [0, 1, 2]
     assert found(slot("Send", 1, 0), slot("Wait for Isend", 0, 0)) == [0, 1]

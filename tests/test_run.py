@@ -15,7 +15,7 @@ import pytest
 from dlpar import run
 from dlpar.world import ANY_SOURCE, ANY_TAG, MPIError, Status
 from dlpar.world.real import board, engines
-from dlpar.world.real import run as run_module
+from dlpar.world.real import call as call_module
 
 pytestmark = [pytest.mark.mpi, pytest.mark.xdist_group("mpi")]
 
@@ -363,8 +363,8 @@ def test_the_stacks_of_a_hang_are_told_in_rank_order_whoever_writes_first(tmp_pa
     slots = [[rank] + [0] * (board.WORDS - 1) for rank in range(3)]
     cluster = SimpleNamespace(folder=tmp_path, slots=slots, calls=0)
     write(2)
-    monkeypatch.setattr(run_module.time, "sleep", lambda s: [write(rank) for rank in (0, 1)])
-    assert list(run_module._Call(cluster, 3)._stacks([0, 1, 2], limit=60)) == [0, 1, 2]
+    monkeypatch.setattr(call_module.time, "sleep", lambda s: [write(rank) for rank in (0, 1)])
+    assert list(call_module.Call(cluster, 3)._stacks([0, 1, 2], limit=60)) == [0, 1, 2]
 
 
 def test_a_hang_in_c_code_that_lets_no_thread_run_ends_too():

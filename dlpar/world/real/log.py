@@ -2,6 +2,7 @@
 
 import time
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from dlpar.world.real.mpi import MPI
 
 class Log:
     """What one rank did: each communicator's sends and receives; the spans in which it waited."""
+
+    striker: Any = None  # what can strike this rank, where there is a plan of faults
 
     def __init__(self, slot):
         """Start empty; `slot` holds this rank's words on the board."""

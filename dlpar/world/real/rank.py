@@ -37,7 +37,9 @@ def serve(call, ranks, path, cwd):
     with open(f"{stem}.out", "w", buffering=1, encoding="utf-8") as out:
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-                program, args = _unpickled(folder / f"{call}.in")
+                program, args, faults = _unpickled(folder / f"{call}.in")
+                if faults is not None:
+                    log.striker = _striker(faults, rank, f"{stem}.strikes", _slots()[:ranks], log)
                 reply = pickled_result(run_program(program, args, control, log))
             state = board.RETURNED
         except BaseException as error:
@@ -62,13 +64,29 @@ def run_program(program, args, control, log):
     """Run `program` on a new communicator of the ranks of `control`; return its value."""
     from dlpar.world.real.traced import TracedComm
 
-    comm = TracedComm(control.Dup(), log)
+    if log.striker is None:
+        comm, armed = TracedComm(control.Dup(), log), contextlib.nullcontext()
+    else:
+        from dlpar.world.real.faulty import FaultyTracedComm
+
+        comm, armed = FaultyTracedComm(control.Dup(), log), log.striker.armed()
     _start_together(control)
     log.started = time.perf_counter()
     try:
-        return program(comm, *args)
+        with armed:
+            return program(comm, *args)
     finally:
         log.ended = time.perf_counter()
+
+
+def _striker(faults, rank, path, slots, log):
+    from dlpar.world.real.striker import Striker
+
+    def waits(slot):
+        return slot[board.WHAT] or slot[board.ENDED] or slot[board.STATE] != board.RUNNING
+
+    others = [slot for r, slot in enumerate(slots) if r != rank]
+    return Striker(faults.plan, rank, path, lambda: all(map(waits, others)), log.spans)
 
 
 def _start_together(control):

@@ -1,28 +1,19 @@
 """`run`: the same program on real processes, over MPI."""
 
-import contextlib
 import os
 import pickle
-import re
-import signal
 import sys
-import time
-import traceback
 
 from dlpar.world.arguments import check_call
+from dlpar.world.faults import Faults, RankFault
 from dlpar.world.real import board, engines, errors, under_mpiexec
+from dlpar.world.real.call import Call
 from dlpar.world.real.pairing import trace_of
-from dlpar.world.real.rank import run_program, serve
 from dlpar.world.real.reaper import MARK
-from dlpar.world.trace import Outcome
-from dlpar.world.virtual.deadlock import circle
-
-GRACE = 0.3  # s that the other ranks get to end, once one has raised
-TICK = 0.01  # s between two looks at the board
-DUMP_LIMIT = 1.0  # s at most for the stuck ranks to write their stacks
+from dlpar.world.trace import Outcome, Trace
 
 
-def run(program, ranks, args=(), timeout=60, ulfm=False):
+def run(program, ranks, args=(), timeout=60, faults=None, ulfm=False):
     """Run `program(comm, *args)` on real processes, one a rank, that talk over MPI.
 
     Parameters
@@ -36,6 +27,8 @@ def run(program, ranks, args=(), timeout=60, ulfm=False):
         Mitigation). Their calls that need it then raise MPIError, MPI_ERR_PROC_FAILED; see Revoke,
         Shrink, Agree, Get_failed. The dead rank's result is None, and its log is lost: the trace
         knows what the survivors did.
+    faults : Faults([...]) of ranks, that strike these processes; `out.trace.faults` tells which
+        did. (Faults of messages: `simulate`.)
 
     Returns
     -------
@@ -45,8 +38,16 @@ def run(program, ranks, args=(), timeout=60, ulfm=False):
     Raises
     ------
     TimeoutError : the time is over; it says which ranks have not ended and where each stands.
-    RuntimeError : a rank's process ended, or MPI cannot be started.
+    RuntimeError : a rank's process ended, or MPI cannot be started; or a fault never struck.
     MPIError, and whatever else a rank raises, with a note that holds that rank's traceback.
+
+    "During" a call is after its non-blocking form has begun, and, for Kill, Exit and Stop, once
+    all others wait in calls of theirs, or 0.2 s later; a short message that had set out arrives.
+    (Calls without such a form, as Split, have been entered.) A Raise comes before anything has set
+    out, so the call can be made again. At a time, it also ends a wait: the receive is withdrawn
+    unless its message has come, which is lost; a send, and a part in a collective, are not undone.
+    `Slow(factor=)` lengthens `work`: flops are taken at Network's default rate. With a plan,
+    collectives are MPI's non-blocking ones.
 
     What a rank prints appears when the call ends, in rank order. The processes stay for the next
     call, with one BLAS thread each, and end with this process, however it ends.
@@ -55,16 +56,19 @@ def run(program, ranks, args=(), timeout=60, ulfm=False):
     the ranks, and all get the same Outcome; a program that does not end in time ends the job.
     """
     check_call(program, ranks, args, timeout)
+    _check_faults(faults, ranks)
     if MARK in os.environ:
         raise RuntimeError("run cannot be called by a program that run itself is running")
     if under_mpiexec.here():
+        if faults is not None or ulfm:
+            raise ValueError("run takes no faults= and no ulfm= under mpiexec: it starts its own")
         return under_mpiexec.run(program, ranks, args, timeout)
     if ranks > board.RANKS:
         raise ValueError(f"ranks must be at most {board.RANKS}, got {ranks}: simulate takes more")
     by_value = set()
     while True:
         try:
-            return _run_on_engines(_pickled(program, args), ranks, timeout, ulfm)
+            return _run_on_engines(_pickled(program, args, faults), ranks, timeout, faults, ulfm)
         except errors.NotImportable as error:
             # A module that only this process knows, as of a test or a lab: send its code instead.
             if error.name in by_value or error.name not in sys.modules:
@@ -75,183 +79,41 @@ def run(program, ranks, args=(), timeout=60, ulfm=False):
             cloudpickle.register_pickle_by_value(sys.modules[error.name])
 
 
-def _run_on_engines(payload, ranks, timeout, ulfm):
+def _check_faults(faults, ranks):
+    """Refuse a plan that real processes cannot be struck by."""
+    if faults is None:
+        return
+    if not isinstance(faults, Faults):
+        raise TypeError(f"faults must be Faults([...]), got {type(faults).__name__}")
+    faults.check_ranks(ranks)
+    for fault in faults.plan:
+        if not isinstance(fault, RankFault):
+            raise ValueError(f"faults: {fault} is one of a message, which only simulate can strike")
+
+
+def _run_on_engines(payload, ranks, timeout, faults, ulfm):
     with engines.lock:
-        call = _Call(engines.cluster(ranks, ulfm), ranks)
+        call = Call(engines.cluster(ranks, ulfm), ranks, faults.plan if faults else ())
         try:
             replies = call.replies(payload, timeout)
+            strikes = call.strikes(min(log[0] for _, log in replies if log))
+        except Exception as error:
+            call.tell_of_strikes(error)
+            raise
         finally:
             call.clear()
             if not call.over:  # ranks of this call may still be at it
                 engines.stop()
     elapsed, trace = trace_of([log for _, log in replies])
     results = [reply and pickle.loads(reply) for reply, _ in replies]
-    return Outcome(results, elapsed, trace)
+    return Outcome(results, elapsed, Trace(ranks, trace.messages, trace.spans, strikes))
 
 
-def _pickled(program, args):
+def _pickled(program, args, faults):
     import cloudpickle
 
     try:
-        return cloudpickle.dumps((program, tuple(args)))
+        return cloudpickle.dumps((program, tuple(args), faults))
     except Exception as error:
         error.add_note("run sends program and args to other processes: they must be picklable")
         raise
-
-
-class _Call:
-    """One call on its way: its ranks' words on the board, their files in the cluster's folder."""
-
-    def __init__(self, cluster, ranks):
-        cluster.calls += 1
-        self.cluster = cluster
-        self.number = cluster.calls
-        self.slots = dict(enumerate(cluster.slots[:ranks]))
-        self.over = False  # whether every rank has ended, and none of them died
-        self.dead: dict[int, str] = {}  # where a death ends nobody else: rank -> how it ended
-
-    def replies(self, payload, timeout):
-        """Send the program, wait, and return each rank's (pickled result, log); or raise.
-
-        Both are None for a rank that has died, where the others may go on.
-        """
-        (self.cluster.folder / f"{self.number}.in").write_bytes(payload)
-        deadline = time.monotonic() + timeout
-        futures = self.cluster.submit(
-            len(self.slots), serve, self.number, len(self.slots), sys.path, os.getcwd()
-        )
-        raised_at = None
-        while waiting := [f for r, f in enumerate(futures) if not (f.ready() or r in self.dead)]:
-            waiting[0].wait(TICK)
-            if self.cluster.ulfm:
-                self.dead = {r: how for r, how in self.cluster.dead().items() if r in self.slots}
-            now = time.monotonic()
-            if loss := self.cluster.lost() if self.cluster.ulfm else self.cluster.loss():
-                raise self._lost(loss)
-            if raised_at is None and self._in_state(board.RAISED):
-                raised_at = now
-            if raised_at is not None and now > raised_at + GRACE:
-                break
-            if raised_at is None and now > deadline:
-                raise self._too_long(timeout)
-        if self._in_state(board.RAISED):
-            self.over = not (waiting or self.dead)
-            raise self._raised()
-        if len(self.dead) == len(self.slots):
-            raise RuntimeError(f"no rank survived: {'; '.join(self._ends())}")
-        replies = [(None, None) if r in self.dead else f.get() for r, f in enumerate(futures)]
-        self.over = not self.dead
-        return replies
-
-    def _ends(self):
-        return [f"rank {rank} {how}" for rank, how in self.dead.items()]
-
-    def _in_state(self, state):
-        """Return the ranks, none of them dead, that are in `state` of this call."""
-        return [
-            rank
-            for rank, slot in self.slots.items()
-            if (slot[board.CALL], slot[board.STATE]) == (self.number, state)
-            and rank not in self.dead
-        ]
-
-    def _lost(self, loss):
-        """Return the RuntimeError for a process that ended, with the stack that a crash left."""
-        others = [
-            f"rank {r} {board.stands(self.slots[r])}"
-            for r in self._in_state(board.RUNNING)
-            if self.slots[r][board.WHAT]
-        ]
-        error = RuntimeError("; ".join([loss, *others]))
-        for rank, frames in self._stacks(self.slots).items():
-            error.add_note(f"rank {rank} stood at:\n{frames}")
-        return error
-
-    def _too_long(self, timeout):
-        """Return the TimeoutError that says where each rank that has not ended stands."""
-        begun = [r for r, slot in self.slots.items() if slot[board.CALL] == self.number]
-        stuck = self._in_state(board.RUNNING)
-        stopped = [r for r in stuck if _is_stopped(self.slots[r][board.PID])]
-        words = self._ends()
-        words += [f"rank {r} is stopped (SIGSTOP), {self._inside(r)}" for r in stopped]
-        stuck = [r for r in stuck if r not in stopped]
-        words += [f"rank {r} {board.stands(self.slots[r])}" for r in stuck]
-        words += [f"rank {r} has not begun" for r in self.slots if r not in begun]
-        words += [f"rank {r} has ended" for r in self._in_state(board.RETURNED)]
-        if circle := self._circle(stuck):
-            words += [f"they wait in a circle: {' -> '.join(map(str, [*circle, circle[0]]))}"]
-        error = TimeoutError(f"the program did not end within {timeout:g} s: {'; '.join(words)}")
-        for rank in stuck:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.slots[rank][board.PID], signal.SIGUSR1)
-        for rank, frames in self._stacks(stuck, limit=DUMP_LIMIT).items():
-            error.add_note(f"rank {rank} stands at:\n{frames}")
-        return error
-
-    def _inside(self, rank):
-        slot = self.slots[rank]
-        return f"in {board.call(slot)}" if slot[board.WHAT] else "in no MPI call"
-
-    def _circle(self, ranks):
-        """Return ranks that all send, or all receive, in a circle; [] if there is none.
-
-        (A rank that sends to one that receives from it may just need more time.)
-        """
-        for table in (board.FROM_PEER, board.TO_PEER):
-            peers = {r: board.awaited(self.slots[r], table) for r in ranks}
-            if found := circle({r: ([peer],) for r, peer in peers.items() if peer is not None}):
-                return found
-        return []
-
-    def _raised(self):
-        """Return the exception of the lowest rank that raised."""
-        paths = {r: f"{self.number}-{r}.error" for r in self._in_state(board.RAISED)}
-        packed = {r: (self.cluster.folder / path).read_bytes() for r, path in paths.items()}
-        return errors.lowest(packed, len(self.slots))
-
-    def _stacks(self, ranks, limit=0.0):
-        """Return {rank: its frames as text}, in the order of `ranks`, of the stacks that came.
-
-        limit : s to wait for them; they come in any order.
-        """
-        paths = {r: self.cluster.folder / f"{self.slots[r][board.PID]}.stack" for r in ranks}
-        deadline = time.monotonic() + limit
-        frames = {}
-        while len(frames) < len(paths):
-            for rank, path in paths.items():
-                if path.exists() and (text := program_frames(path.read_text())):
-                    frames[rank] = text
-            if time.monotonic() > deadline:
-                break
-            time.sleep(TICK)
-        return {rank: frames[rank] for rank in ranks if rank in frames}
-
-    def clear(self):
-        """Write what the ranks printed, in rank order; remove the call's files."""
-        for rank in self.slots:
-            path = self.cluster.folder / f"{self.number}-{rank}.out"
-            if path.exists():
-                sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))
-        for path in self.cluster.folder.glob(f"{self.number}[.-]*"):
-            path.unlink()
-
-
-def _is_stopped(pid):
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
-    return False
-
-
-def program_frames(dump):
-    """Return the frames of the program in a faulthandler dump, most recent last, with source."""
-    for thread in dump.split("\n\n"):
-        frames = re.findall(r'File "(.*)", line (\d+) in (.*)', thread)
-        own = [i for i, (_, _, name) in enumerate(frames) if name == run_program.__name__]
-        if own:
-            rows = [
-                (file, int(line), name, None) for file, line, name in reversed(frames[: own[-1]])
-            ]
-            return "".join(traceback.StackSummary.from_list(rows).format()).rstrip()
-    return ""

@@ -40,6 +40,8 @@ class TracedComm(TracedCollectives, SurvivingCalls):
     ValueError, BufferError...) passes through.
     """
 
+    Request = TracedRequest  # the class of what Isend, Irecv and Iallreduce return
+
     def __init__(self, comm, log, key=(), members=None):
         """Wrap `comm`, whose ranks are the ranks `members` of the run."""
         self._comm = comm
@@ -132,7 +134,7 @@ class TracedComm(TracedCollectives, SurvivingCalls):
             raise self._named(error) from None
         if dest != PROC_NULL:
             self.sends.append((dest, tag, _nbytes(buf), start))
-        return TracedRequest(request, self, _WAIT_SEND, dest, tag, None)
+        return self.Request(request, self, _WAIT_SEND, dest, tag, None)
 
     def Irecv(self, buf, source=ANY_SOURCE, tag=ANY_TAG):
         """See mpi4py."""
@@ -142,7 +144,7 @@ class TracedComm(TracedCollectives, SurvivingCalls):
             raise self._named(error) from None
         line = [None, tag, None]
         self.receives.append(line)
-        return TracedRequest(request, self, _WAIT_RECV, source, tag, line)
+        return self.Request(request, self, _WAIT_RECV, source, tag, line)
 
     def Probe(self, source=ANY_SOURCE, tag=ANY_TAG, status=None):
         """See mpi4py."""
@@ -171,7 +173,7 @@ class TracedComm(TracedCollectives, SurvivingCalls):
             request = self._comm.Iallreduce(mpi_buffer(sendbuf), recvbuf, mpi_op(op))
         except MPI.Exception as error:
             raise self._named(error) from None
-        return TracedRequest(request, self, _WAIT_ALLREDUCE, 0, 0, None)
+        return self.Request(request, self, _WAIT_ALLREDUCE, 0, 0, None)
 
     def Dup(self):
         """See mpi4py."""
