@@ -23,15 +23,19 @@ from dlpar.world import (
     Reorder,
     Slow,
     Stop,
+    run,
     simulate,
 )
 
 WHEN = ("before", "during", "after")
 OF_RANKS = (Raise, Exit, Kill, Stop, Slow)
 OF_MESSAGES = (Drop, Duplicate, Reorder)
+CALM_LIMIT = 60.0  # s
 SURE = 1 - 2**-40  # a Reorder that nothing can overtake is no mistake in the plan
 LIMIT = 20  # s of wall time that a simulation gets; a hang is a Deadlock long before
-OPERATION = re.compile(r"\b(send|receive|Send|Recv|Sendrecv|Isend|Irecv|Wait|call|answered)\b")
+OPERATION = re.compile(
+    r"\b(send|receive|Send|Recv|Sendrecv|Isend|Irecv|Wait|Agree|Probe|answered)\b"
+)
 
 
 class System(NamedTuple):
@@ -196,3 +200,19 @@ def judged_error(error, victim):
     ranks = set(re.findall(r"\b(?:rank|server|worker|from|to) (\d+)", words))
     named = str(victim) in ranks and len(ranks) > 1 and OPERATION.search(words)
     return ("named" if named else "unnamed"), words
+
+
+def real_cell(name, guard, kind, when, limit=2.0):
+    """Return the Cell of a fault of a rank on real processes, by `run` with `limit` s.
+
+    A calm run goes before: processes that are new import what they need then, not within the limit.
+    """
+    system = SYSTEMS[name]
+    program = system.guarded if guard else system.plain
+    run(program, RANKS, timeout=CALM_LIMIT, ulfm=guard)
+    faults = Faults([planned(system, guard, kind, when)])
+    try:
+        out = run(program, RANKS, timeout=limit, faults=faults, ulfm=guard)
+    except Exception as error:
+        return Cell(name, guard, kind.__name__, when, *judged_error(error, system.victim))
+    return Cell(name, guard, kind.__name__, when, *judged(name, guard, out.results))
