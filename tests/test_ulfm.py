@@ -298,3 +298,49 @@ def test_without_a_death_nothing_changes(network):
     assert with_ulfm.results == plain.results
     assert with_ulfm.trace.messages == plain.trace.messages
     assert math.isfinite(plain.time)
+
+
+@both_networks
+def test_who_sends_to_one_long_dead_is_told(network):
+    def program(comm):
+        work(comm, seconds=0.25)
+        if comm.rank == 0:
+            work(comm, seconds=1.0)
+        else:
+            work(comm, seconds=1.0)  # ahead of the other's death, were it not for the order of time
+            return told(comm.Send, np.ones(1), 0), told(comm.Isend(np.ones(1), 0).Wait)
+
+    out = simulate(program, 2, network=network, faults=Faults([Kill(0, "work", 2)]), ulfm=True)
+    assert out.results[1] == ("MPI_ERR_PROC_FAILED",) * 2
+
+
+def test_nothing_is_written_where_a_receive_was_given_up():
+    def program(comm):
+        if comm.rank == 1:
+            comm.Isend(BIG, dest=0)  # 0.8 s
+            work(comm, seconds=0.1)
+        else:
+            x = np.zeros(BIG.size)
+            error = told(comm.Recv, x, 1)
+            work(comm, seconds=2.0)
+            comm.Get_failed()
+            return error, x.sum()
+
+    plan = Faults([Kill(1, "work")])
+    out = simulate(program, 2, network=star(2, bandwidth=1e6), faults=plan, ulfm=True)
+    assert out.results[0] == ("MPI_ERR_PROC_FAILED", 0.0)
+
+
+def test_a_sum_that_was_given_up_is_given_up_by_all():
+    def program(comm):
+        total = np.zeros(1)
+        work(comm, seconds=comm.rank / 2)
+        request = comm.Iallreduce(np.ones(1), total)
+        if comm.rank == 1:
+            work(comm, seconds=0.1)
+        error = told(request.Wait)
+        work(comm, seconds=2.0)
+        return error, total[0]
+
+    out = simulate(program, 3, faults=Faults([Kill(1, "work", 2)]), ulfm=True)
+    assert out.results[0] == out.results[2] == ("MPI_ERR_PROC_FAILED", 0.0)
