@@ -19,6 +19,8 @@ A step alone: `step_seconds(job, gpus, cluster)`; beside others: `contended_seco
 Times are virtual.
 """
 
+from dlpar.scheduler.aware import topology_aware
+from dlpar.scheduler.bipartition import bipartition, map_tasks
 from dlpar.scheduler.cluster import Cluster, Place, gpu_cluster
 from dlpar.scheduler.contention import Counters, Exact
 from dlpar.scheduler.events import Entry, Start, Stop, View, schedule
@@ -48,12 +50,14 @@ __all__ = [
     "Stop",
     "View",
     "backfill",
+    "bipartition",
     "consolidated",
     "contended_seconds",
     "fewest_attained",
     "fifo",
     "gpu_cluster",
     "job_stream",
+    "map_tasks",
     "pack",
     "profile",
     "random_placement",
@@ -63,4 +67,5 @@ __all__ = [
     "spread_sockets",
     "step_seconds",
     "time_slicing",
+    "topology_aware",
 ]

@@ -3,6 +3,8 @@
 Both are told when a job starts and stops, and answer which jobs' steps now take another time.
 """
 
+import numpy as np
+
 from dlpar.scheduler.steps import steps_together
 from dlpar.scheduler.traffic import alone, capacities, phases
 
@@ -74,52 +76,56 @@ class Counters:
 
     def __init__(self, cluster):
         self.cluster, self.capacity = cluster, capacities(cluster.topology)
-        self.running, self.on, self.load = {}, {}, {}
-        self.seconds = {}
+        self.number = {channel: i for i, channel in enumerate(self.capacity)}
+        self.speed = np.array(list(self.capacity.values()))  # byte/s, by number
+        self.load = np.zeros(len(self.speed))  # flows on average, by number
+        self.on = [{} for _ in self.speed]  # keys of the jobs there, in the order of starting
+        self.running, self.seconds = {}, {}
 
     def start(self, key, job, gpus):
         """Take in a job; return the keys of the jobs whose step has changed."""
         made = phases(job, gpus, self.cluster)
         times = [alone(phase, self.capacity) for phase in made]
-        mine = {}  # channel -> its flows on average
+        mine = np.zeros(len(self.load))  # its flows on average
+        parts = []
         for phase, time in zip(made, times, strict=True):
-            for channel, k in phase.loads:
-                mine[channel] = mine.get(channel, 0.0) + k * time / sum(times)
-        self.running[key] = made, mine
-        return self._settle(key, mine, 1)
+            if phase.loads:
+                there = np.array([self.number[channel] for channel, _ in phase.loads])
+                flows = np.array([float(k) for _, k in phase.loads])
+                mine[there] += flows * (time / sum(times))
+                parts.append((there, flows, phase.nbytes))
+        where = np.flatnonzero(mine)
+        # In a phase, the job's flows count whole, and all other jobs' on average.
+        parts = [(there, flows - mine[there], n / self.speed[there]) for there, flows, n in parts]
+        self.running[key] = sum(phase.delay for phase in made), parts, where, mine[where]
+        self.load[where] += mine[where]
+        beside = {key: None}
+        for i in where.tolist():
+            beside.update(self.on[i])
+            self.on[i][key] = None
+        return self._settle(beside)
 
     def stop(self, key):
         """Let a job go; return the keys of the jobs whose step has changed."""
-        _, mine = self.running.pop(key)
+        _, _, where, flows = self.running.pop(key)
         del self.seconds[key]
-        return self._settle(key, mine, -1)
+        self.load[where] -= flows
+        beside = {}
+        for i in where.tolist():
+            del self.on[i][key]
+            beside.update(self.on[i])
+            if not self.on[i]:
+                self.load[i] = 0.0  # exactly: rounding does not pile up
+        return self._settle(beside)
 
-    def _settle(self, key, mine, sign):
-        beside = {key: None} if sign > 0 else {}
-        for channel, flows in mine.items():
-            on = self.on.setdefault(channel, {})
-            beside.update(on)
-            if sign > 0:
-                on[key] = None
-            else:
-                del on[key]
-            # Nobody there is exactly 0: rounding does not pile up.
-            self.load[channel] = self.load.get(channel, 0.0) + sign * flows if on else 0.0
-        beside.pop(key if sign < 0 else None, None)
-        for k in beside:
-            self.seconds[k] = self._step(k)
-        return list(beside)
-
-    def _step(self, key):
-        made, mine = self.running[key]
-        total = 0.0
-        for phase in made:
-            worst = 0.0
-            for channel, k in phase.loads:
-                others = max(self.load[channel] - mine[channel], 0.0)
-                worst = max(worst, (k + others) / self.capacity[channel])
-            total += phase.delay + phase.nbytes * worst
-        return total
+    def _settle(self, keys):
+        load = self.load
+        for key in keys:
+            delay, parts, _, _ = self.running[key]
+            self.seconds[key] = delay + sum(
+                [float(((load[there] + more) * each).max()) for there, more, each in parts]
+            )
+        return list(keys)
 
 
 def _channels(made):

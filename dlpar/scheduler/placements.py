@@ -5,6 +5,8 @@
 
 from dlpar.scheduler.cluster import LEVELS
 
+NODE = LEVELS.index("node")
+
 
 def pack(job, free, cluster):
     """Return GPUs as near to each other as can be, in the fullest place that has room (best fit).
@@ -117,6 +119,9 @@ def consolidated(skew=0.5, elsewhere=spread):
         """Return GPUs of the fewest nodes if the model is skewed, else any of the least loaded."""
         if job.skew < skew:
             return elsewhere(job, free, cluster)
+        largest = max(map(len, _grouped(free, NODE, cluster).values()), default=0)
+        if largest < min(job.gpus, max(map(len, cluster.rooms["node"].values()))):
+            return None
         found = pack(job, free, cluster)
         return found if found and is_consolidated(found, cluster) else None
 

@@ -35,6 +35,8 @@ def backfill(placement, depth=50):
         """Start in order; then whoever fits into the gaps."""
         blocked = None
         for entry in view.waiting[:depth]:
+            if not view.free:
+                return
             gpus = placement(entry.job, view.free, view.cluster)
             if blocked is None and gpus is None:
                 blocked = entry
@@ -151,10 +153,20 @@ class _TakeTurns:
 
 
 def _start_all(line, placement, view):
-    """Start whoever of `line` finds room, in that order."""
+    """Start whoever of `line` finds room, in that order; of jobs alike, ask once if none is."""
+    refused = set()
     for entry in line:
         if not view.free:
             return
+        if _shape(entry.job) in refused:
+            continue
         gpus = placement(entry.job, view.free, view.cluster)
-        if gpus is not None:
+        if gpus is None:
+            refused.add(_shape(entry.job))
+        else:
             yield Start(entry, gpus)
+
+
+def _shape(job):
+    """Return what a placement may look at."""
+    return job.gpus, job.compute, job.nbytes, job.pattern, job.batch_bytes, job.skew

@@ -1,0 +1,62 @@
+"""10,000 jobs on 1,000 GPUs: how long each policy takes to schedule them, and what comes of it.
+
+Steps are timed by `Counters`, the cheap model of contention. The wall time is of this machine and
+includes everything but the making of the jobs; the measures are virtual and the same in every run.
+
+Run with: python benchmarks/scheduler.py [JOBS]
+"""
+
+import sys
+from time import perf_counter
+
+import numpy as np
+
+from dlpar.scheduler import (
+    Counters,
+    backfill,
+    consolidated,
+    fewest_attained,
+    fifo,
+    gpu_cluster,
+    job_stream,
+    pack,
+    random_placement,
+    schedule,
+    spread,
+    spread_sockets,
+    time_slicing,
+)
+
+LIMIT = 30  # s
+POLICIES = {
+    "FIFO, pack": fifo(pack),
+    "FIFO, spread": fifo(spread),
+    "FIFO, spread over sockets": fifo(spread_sockets),
+    "FIFO, random": fifo(random_placement(np.random.default_rng(1))),
+    "FIFO, by skew": fifo(consolidated()),
+    "backfill, pack": backfill(pack),
+    "2D-LAS, by skew": fewest_attained(consolidated()),
+    "time-slicing, pack": time_slicing(pack, every=300.0),
+}
+
+
+def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    cluster = gpu_cluster(25, racks=5, oversubscription=4.0)
+    jobs = job_stream(count, len(cluster.gpus), np.random.default_rng(0), load=0.8)
+    print(f"{count:,} jobs on {len(cluster.gpus):,} GPUs")
+    slow = []
+    for name, policy in POLICIES.items():
+        start = perf_counter()
+        done = schedule(jobs, cluster, policy, Counters, resume=10.0)
+        wall = perf_counter() - start
+        measures = ", ".join(f"{what} {value:,.3g}" for what, value in done.summary().items())
+        print(f"{name:26} {wall:5.1f} s wall; {len(done.stints):,} stints, {measures}", flush=True)
+        if wall > LIMIT:
+            slow.append(name)
+    if slow:
+        sys.exit(f"longer than {LIMIT} s: {', '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()
