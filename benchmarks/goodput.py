@@ -40,8 +40,8 @@ def main(budget):
     measured = []
     for k, every in enumerate(counts):
         of = [block[k] for block in runs]
-        measured.append(sum(r.saved * step for r in of) / sum(r.wall for r in of))
-        low, high = np.quantile([r.saved * step / r.wall for r in of], [0.25, 0.75])
+        measured.append(sum(r.saved * r.step for r in of) / sum(r.wall for r in of))
+        low, high = np.quantile([r.goodput for r in of], [0.25, 0.75])
         wanted = expected_goodput(every * step, delta, mtbf, restart)
         print(f"{every:5} steps, {1e3 * every * step:6.1f} ms: goodput {measured[-1]:.3f} ", end="")
         print(f"(blocks' IQR {low:.3f} to {high:.3f}), by formula {wanted:.3f}")
