@@ -1,13 +1,14 @@
 """10,000 jobs on 1,000 GPUs: how long each policy takes to schedule them, and what comes of it.
 
-Steps are timed by `Counters`, the cheap model of contention. The wall time is of this machine and
-includes everything but the making of the jobs; the measures are virtual and the same in every run.
+Steps are timed by `Counters`, the cheap model of contention. The times are of this machine and
+include everything but the making of the jobs; the limit is held for processor time, since others
+may be at work here. The measures are virtual and the same in every run.
 
 Run with: python benchmarks/scheduler.py [JOBS]
 """
 
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
@@ -47,12 +48,15 @@ def main():
     print(f"{count:,} jobs on {len(cluster.gpus):,} GPUs")
     slow = []
     for name, policy in POLICIES.items():
-        start = perf_counter()
+        start, busy = perf_counter(), process_time()
         done = schedule(jobs, cluster, policy, Counters, resume=10.0)
-        wall = perf_counter() - start
+        wall, busy = perf_counter() - start, process_time() - busy
         measures = ", ".join(f"{what} {value:,.3g}" for what, value in done.summary().items())
-        print(f"{name:26} {wall:5.1f} s wall; {len(done.stints):,} stints, {measures}", flush=True)
-        if wall > LIMIT:
+        print(
+            f"{name:26} {wall:5.1f} s wall, {busy:5.1f} s of a processor; {len(done.stints):,} stints, {measures}",
+            flush=True,
+        )
+        if busy > LIMIT:
             slow.append(name)
     if slow:
         sys.exit(f"longer than {LIMIT} s: {', '.join(slow)}")

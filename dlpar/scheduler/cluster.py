@@ -52,6 +52,11 @@ class Cluster:
         """GPU -> its Place."""
         return {gpu: self._place(gpu) for gpu in self.gpus}
 
+    @cached_property
+    def node_of(self):
+        """GPU -> the name of its node."""
+        return {gpu: place.node for gpu, place in self.places.items()}
+
     def _place(self, gpu):
         path, _, last = gpu.rpartition(".")
         node = path if last.startswith("gpu") else gpu
@@ -86,7 +91,7 @@ class Cluster:
         """
         left = {}
         for gpu in free:
-            node = self.places[gpu].node
+            node = self.node_of[gpu]
             left[node] = left.get(node, 0) + 1
         whole = sum(k for node, k in left.items() if k == len(self.rooms["node"][node]))
         total = sum(left.values())

@@ -1,6 +1,7 @@
 """The scheduler's world: jobs arrive, a policy starts and stops them, time jumps on."""
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -65,7 +66,11 @@ class View:
     queue: dict = field(default_factory=dict)
     held: dict = field(default_factory=dict)
     owner: dict = field(default_factory=dict)
-    _free: list | None = None
+    _free: list = field(default_factory=list)
+
+    def __post_init__(self):
+        """Begin with all GPUs free."""
+        self._free = list(self.cluster.gpus)
 
     @property
     def waiting(self):
@@ -80,9 +85,18 @@ class View:
     @property
     def free(self):
         """The GPUs that nobody holds, in the cluster's order."""
-        if self._free is None:
-            self._free = [gpu for gpu in self.cluster.gpus if gpu not in self.owner]
-        return self._free
+        return self._free.copy()
+
+    def _hold(self, entry, gpus):
+        order = self.cluster.order
+        for gpu in gpus:
+            self.owner[gpu] = entry
+            del self._free[bisect_left(self._free, order[gpu], key=order.__getitem__)]
+
+    def _release(self, gpus):
+        for gpu in gpus:
+            del self.owner[gpu]
+            insort(self._free, gpu, key=self.cluster.order.__getitem__)
 
 
 Policy = Callable[[View], Iterable[Start | Stop]]
@@ -184,8 +198,7 @@ class _Run:
                 raise ValueError(f"{name} is given {gpu!r}, which is no GPU of the cluster")
         del view.queue[number]
         view.held[number] = entry
-        view.owner.update(dict.fromkeys(gpus, entry))
-        view._free = None
+        view._hold(entry, gpus)
         now = view.now
         again = not math.isnan(entry.began)
         entry.gpus, entry.since, entry.counted, entry.left_then = gpus, now, now, entry.left
@@ -207,9 +220,7 @@ class _Run:
         steps = entry.left_then - entry.left
         self.record.stints.append(Stint(entry.number, entry.gpus, entry.since, now, steps, loading))
         del view.held[entry.number]
-        for gpu in entry.gpus:
-            del view.owner[gpu]
-        view._free = None
+        view._release(entry.gpus)
         entry.gpus, entry.since, entry.ends, entry.seconds = (), now, math.inf, math.inf
         self.changed.pop(entry.number, None)
         self.changed.update(dict.fromkeys(self.contention.stop(entry.number)))
