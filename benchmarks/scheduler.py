@@ -52,10 +52,8 @@ def main():
         done = schedule(jobs, cluster, policy, Counters, resume=10.0)
         wall, busy = perf_counter() - start, process_time() - busy
         measures = ", ".join(f"{what} {value:,.3g}" for what, value in done.summary().items())
-        print(
-            f"{name:26} {wall:5.1f} s wall, {busy:5.1f} s of a processor; {len(done.stints):,} stints, {measures}",
-            flush=True,
-        )
+        times = f"{wall:5.1f} s wall, {busy:5.1f} s of a processor"
+        print(f"{name:26} {times}; {len(done.stints):,} stints, {measures}", flush=True)
         if busy > LIMIT:
             slow.append(name)
     if slow:
