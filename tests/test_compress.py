@@ -125,6 +125,15 @@ def test_unbiased_codes_are_unbiased(make, reach):
     assert np.abs(sampled_mean(make, v, m) - v).max() <= t
 
 
+def test_ternary_is_unbiased_to_a_fiftieth_of_its_scale():
+    """As above; here one vector holds 50,000 copies, so that many draws cost four messages."""
+    v, m = dice(1).normal(size=24), 200_000
+    code, copies = c.Ternary(dice(6)), np.tile(v, 50_000)
+    mean = np.mean([told(code, copies).reshape(-1, 24).mean(axis=0) for _ in range(4)], axis=0)
+    t = 2 * np.abs(v).max() * math.sqrt(math.log(2 * v.size / 1e-9) / (2 * m))
+    assert np.abs(mean - v).max() <= t < np.abs(v).max() / 50
+
+
 def test_the_test_of_bias_sees_a_code_that_rounds_down():
     v = dice(1).normal(size=24)
     t = np.linalg.norm(v) / 4 * math.sqrt(math.log(2 * v.size / 1e-9) / 8000)

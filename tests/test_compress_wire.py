@@ -129,3 +129,20 @@ def test_the_header_is_what_the_page_says():
     assert LAYOUT.size == HEADER == 32
     row = np.concatenate([message, message_of(c.Sign())])
     assert message_size(row) == message.size
+
+
+@pytest.mark.parametrize("code", [c.OneBit(16), c.Sign(), c.Ternary(dice()), c.QSGD(5, dice())])
+def test_bits_beyond_the_last_element_are_refused_even_under_a_good_checksum(code):
+    words_at = HEADER + (4 if isinstance(code, c.Ternary | c.QSGD) else 0)
+    message = message_of(code, n=3)  # one word, of which 3 to 12 bits are used
+    message[words_at + 3] |= 0x80
+    message[28:32] = np.array([checksum(message)], "<u4").view(np.uint8)
+    with pytest.raises(c.WireError, match="beyond the last element"):
+        code.decode(message)
+
+
+def test_a_message_cut_short_or_too_long_is_told_by_its_length():
+    message = message_of(c.Sign())
+    for wrong in (message[:-1], np.append(message, np.uint8(0))):
+        with pytest.raises(c.WireError, match="announces"):
+            c.Sign().decode(wrong)
