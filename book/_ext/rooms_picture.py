@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(["world", "gpu", "nn", "rulers", "data", "predict"], 1),
     **dict.fromkeys(["collectives", "kernels", "optim", "figures"], 2),
     **dict.fromkeys(["compress", "data_parallel", "parameter_server", "scheduler"], 3),
-    **dict.fromkeys(["frameworks", "labs", "doctor"], 4),
+    **dict.fromkeys(["frameworks", "labs", "doctor", "resilience"], 4),
     **dict.fromkeys(["claims", "cli"], 5),
 }
 WIDTH, ROW, HIGH, CHAR, AISLE = 720.0, 58.0, 26.0, 7.4, 26.0
