@@ -159,3 +159,15 @@ def test_places_follow_from_the_presets_names():
     racks = Cluster(fat_tree(2, 3))
     assert {len(room) for room in racks.rooms["rack"].values()} == {3}
     assert len(racks.rooms["node"]) == 6
+
+
+def test_least_service_lets_short_jobs_pass_and_starves_no_long_one():
+    long = Job(16, 20_000, 1.0, name="long")
+    short = [Job(16, 300, 1.0, arrival=400.0 * i, name=f"short{i}") for i in range(1, 100)]
+    first = schedule([long, *short], SMALL, fifo(pack), Counters)
+    fair = schedule([long, *short], SMALL, fewest_attained(pack), Counters)
+    assert fair.summary()["median JCT"] < 0.1 * first.summary()["median JCT"]
+    stints = [s for s in fair.stints if s.job == 0]
+    assert len(stints) > 2
+    gaps = [b.start - a.end for a, b in pairwise(stints)]
+    assert max(gaps) < 8 * 20_000

@@ -124,3 +124,11 @@ def test_counters_are_exact_alone_and_never_faster_than_alone():
         assert alone[k] < counters.seconds[k] == pytest.approx(truth[k], rel=0.25)
     assert counters.stop(0) == [1]
     assert counters.seconds == {1: pytest.approx(alone[1])}
+
+
+def test_what_flows_at_their_limit_leave_goes_to_the_others():
+    from dlpar.scheduler.traffic import Phase, fair_rates
+
+    held = Phase(0.0, 1.0, (("wide", 2), ("narrow", 1)))
+    free = Phase(0.0, 1.0, (("wide", 1),))
+    assert fair_rates([held, free], {"wide": 30.0, "narrow": 2.0}) == [2.0, 26.0]
