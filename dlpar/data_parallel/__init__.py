@@ -7,6 +7,12 @@ An exchanger is a function (grads, comm) -> the sum of all ranks' grads. Every a
 from dlpar.data_parallel.backup import descend_with_backups
 from dlpar.data_parallel.buckets import Buckets, bucket_slices, exposed_seconds
 from dlpar.data_parallel.elastic import elastic_rounds, elastic_worker, hold_centre
+from dlpar.data_parallel.factors import (
+    FactorExchange,
+    RelayedFactors,
+    factor_bytes,
+    relay_tree,
+)
 from dlpar.data_parallel.gossip import consensus_rate, gossip_rounds, ring_mixing
 from dlpar.data_parallel.rounds import conservative_steps, local_steps, train_in_rounds
 from dlpar.data_parallel.scaling import amdahl, fit_amdahl, fit_gustafson, gustafson
@@ -14,6 +20,8 @@ from dlpar.data_parallel.synchronous import broadcast_params, descend_together, 
 
 __all__ = [
     "Buckets",
+    "FactorExchange",
+    "RelayedFactors",
     "amdahl",
     "broadcast_params",
     "bucket_slices",
@@ -24,12 +32,14 @@ __all__ = [
     "elastic_rounds",
     "elastic_worker",
     "exposed_seconds",
+    "factor_bytes",
     "fit_amdahl",
     "fit_gustafson",
     "gossip_rounds",
     "gustafson",
     "hold_centre",
     "local_steps",
+    "relay_tree",
     "replicas_agree",
     "ring_mixing",
     "train_in_rounds",
