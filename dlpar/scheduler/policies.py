@@ -97,7 +97,9 @@ class _LeastService:
         """Stop and start as the queues say."""
         if view.round:
             yield from self._give_out(view)
-        line = sorted(view.waiting, key=lambda entry: self._rank(entry, view.now))
+        room = len(view.free)
+        fitting = [entry for entry in view.waiting if entry.job.gpus <= room]
+        line = sorted(fitting, key=lambda entry: self._rank(entry, view.now))
         yield from _start_all(line, self.placement, view)
 
     def _rank(self, entry, now):
