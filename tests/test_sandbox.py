@@ -24,7 +24,8 @@ from dlpar.labs.notebook import code_cells, defined, definitions
 from dlpar.labs.sandbox import Sandbox, SandboxError, StandIn, bubblewrap, seccomp, standin, wire
 from dlpar.labs.sandbox.mirror import Mirror
 from dlpar.labs.values import DTYPES, KEYS, arrays_in, decode, encode
-from dlpar.world import Deadlock, MPIError, Network, work
+from dlpar.world import Deadlock, Faults, Kill, MPIError, Network, work
+from dlpar.world.faults import WHEN
 
 NETWORK = Network(eager_limit=64)
 LABS = sorted(path.parent for path in folders.HOME.glob("*/lab.md"))
@@ -631,6 +632,66 @@ def test_ranks_in_the_sandbox_do_what_they_do_here(stand_in, name):
     functions, broken = definitions([source])
     assert not broken
     assert told(stand_in(source)) == told(local(functions["f"]))
+
+
+SURVIVES = """
+def f(x, comm):
+    seen, total = [], np.zeros_like(x)
+    late = comm.Irecv(np.zeros(1), source=2, tag=9) if comm.rank == 1 else None
+    while True:
+        try:
+            comm.Sendrecv(x, comm.rank - 1 if comm.rank else comm.size - 1, recvbuf=total,
+                          source=(comm.rank + 1) % comm.size)
+            comm.Allreduce(x, total)
+            fine = 1
+        except MPIError as error:
+            seen.append(str(error))
+            comm.Revoke()
+            fine = 0
+        failed = comm.Get_failed()
+        seen += [failed.Get_size(), failed.Translate_ranks(None, comm.Get_group())]
+        seen += [comm.Is_revoked(), comm.Ack_failed()]
+        try:
+            fine = comm.Agree(fine)
+        except MPIError as error:
+            seen.append(error.error_class)
+            fine = 0
+        if fine:
+            return [total, seen, comm.rank, comm.size]
+        if late is not None:
+            try:
+                late.Wait()
+            except MPIError as error:
+                seen.append(str(error))
+            late = None
+        comm = comm.Shrink()
+"""
+
+
+@in_sandbox
+@pytest.mark.parametrize("on", ["Sendrecv", "Allreduce"])
+@pytest.mark.parametrize("when", WHEN)
+def test_survivors_in_the_sandbox_are_told_and_go_on_as_they_are_here(stand_in, on, when):
+    def told(function):
+        x, plan = (
+            np.arange(12.0).reshape(4, 3),
+            Faults([Kill(2, on, when=when), Kill(0, "Shrink", when=when)]),
+        )
+        out = simulate(
+            lambda comm: function(x[comm.rank], comm), 4, network=NETWORK, faults=plan, ulfm=True
+        )
+        assert [result is None for result in out.results] == [True, False, True, False]
+        return encode(out.results), out.time, out.trace.messages, out.trace.spans
+
+    source = HEAD + SURVIVES
+    assert told(stand_in(source)) == told(local(definitions([source])[0]["f"]))
+
+
+@in_sandbox
+def test_a_world_that_tells_of_no_deaths_has_no_calls_for_them(stand_in):
+    f = stand_in("def f(comm):\n    comm.Shrink()\n")
+    with pytest.raises(AttributeError, match="Shrink"):
+        simulate(lambda comm: f(comm), ranks=2)
 
 
 @in_sandbox

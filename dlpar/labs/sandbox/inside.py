@@ -16,6 +16,7 @@ from dlpar.labs.values import arrays_in, decode, encode
 from dlpar.world import MPIError, Status
 from dlpar.world import constants as words
 from dlpar.world.buffers import flat_array, writable_array
+from dlpar.world.virtual.ulfm_comm import Group
 
 WORDS = ("IN_PLACE", "SUM", "PROD", "MAX", "MIN")
 LONGEST_WORDS = 500  # characters of an exception's message
@@ -114,6 +115,8 @@ class Caller:
             return Comm(self, *content)
         if kind == "request":
             return Request(self, content)
+        if kind == "group":
+            return Group(content)
         raise ValueError("not a value")
 
 
@@ -202,6 +205,8 @@ METHODS: dict[str, tuple] = {
     "Allgather": (1, "recvbuf"),
     "Alltoall": (1, "recvbuf"),
     "Split": (),
+    **dict.fromkeys(("Revoke", "Is_revoked", "Shrink", "Agree"), ()),  # with ulfm=True
+    **dict.fromkeys(("Get_failed", "Ack_failed", "Get_group"), ()),
     "declare_work": (),
 }
 

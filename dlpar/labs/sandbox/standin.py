@@ -14,6 +14,7 @@ from dlpar.labs.values import arrays_in, decode, encode
 from dlpar.world import Deadlock, Status, work
 from dlpar.world import constants as words
 from dlpar.world.virtual.comm import SimComm, SimRequest
+from dlpar.world.virtual.ulfm_comm import Group
 
 WAIT = 3.0  # s that a learner's process may compute between two messages
 OVER = "the task's {:g} s are over"
@@ -196,6 +197,8 @@ class Rank:
         """Encode what is no plain value: the learner's side gets a number to ask for it with."""
         if isinstance(value, np.random.Generator):
             return {"rng": value.bit_generator.state}
+        if isinstance(value, Group):
+            return {"group": list(value.members)}
         if not (isinstance(value, SimComm | SimRequest) or callable(value)):
             raise TypeError(f"a check cannot hand over a {type(value).__name__}")
         self._count += 1
