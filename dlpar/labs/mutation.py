@@ -169,6 +169,8 @@ def score(number):
         for change, source in mutants_of(cell_of(cells, name), name):
             answers.append((task, [*cells, source]))
             words.append((name, "mutant", change))
+    for task in tasks.values():
+        defined(cells, task.kernel)  # so that what cells import is imported once, not by each child
     passed = set(survivors(number, answers, jobs=os.cpu_count() or 1))
     rows = []
     for name in tasks:
