@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlpar import simulate
+from dlpar.compress import columns_of, one_bit_exchange_bytes
 from dlpar.data_parallel import descend_together
 from dlpar.frameworks import bounded_delay, cntk
 from dlpar.frameworks.caffe_mpi import caffe_mpi, read_ahead
@@ -156,6 +157,27 @@ def test_bytes_tell_cntks_learners_apart():
     assert sent["ModelAveragingSGD"] == sent["BlockMomentumSGD"] == blocks
     head = 8 * (2 + 2 + 1 + p - 1)  # of a pull, a push and a reply
     assert sent["DataParallelASGD"] == updates * (p - 1) * (2 * N + head)
+
+
+def test_cntks_one_bit_begins_after_the_samples_it_is_told():
+    def program(comm, bits, after):
+        model = fresh()
+        cntk.train(
+            model,
+            *(X, Y, 12, 6, 0.1, comm, np.random.default_rng(0), "DataParallelSGD"),
+            bits=bits,
+            distributed_after=after,
+        )
+        return model.params
+
+    p = 4
+    floats, one, late, never = (
+        simulate(program, p, args) for args in ((32, 0), (1, 0), (1, 36), (1, 72))
+    )
+    bits = one_bit_exchange_bytes(N // 8, p, columns_of(fresh())[0])
+    assert one.trace.bytes_sent.tolist() == [6 * b for b in bits]
+    assert late.trace.bytes_sent.sum() == 3 * sum(bits) + floats.trace.bytes_sent.sum() // 2
+    np.testing.assert_array_equal(never.results[0], floats.results[0])
 
 
 def test_cntk_refuses_what_it_does_not_know():
