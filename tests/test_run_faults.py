@@ -220,3 +220,13 @@ def test_a_plan_that_cannot_be_is_refused_before_anything_starts(faults, error, 
     monkeypatch.setattr(engines, "cluster", lambda *a: pytest.fail("it started a cluster"))
     with pytest.raises(error, match=words):
         run(ring, 4, faults=faults)
+
+
+def test_with_ulfm_a_stopped_rank_that_nobody_waits_for_does_not_hold_the_call():
+    def alone(comm):
+        comm.Barrier()
+        return comm.rank
+
+    out = run(alone, 3, timeout=20, faults=Faults([Stop(1, on="Barrier", when="after")]), ulfm=True)
+    assert out.results == [0, None, 2]
+    assert out.time < 10

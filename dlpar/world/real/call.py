@@ -50,6 +50,8 @@ class Call:
             now = time.monotonic()
             if loss := self.cluster.lost() if self.cluster.ulfm else self.cluster.loss():
                 raise self._lost(loss)
+            if self.cluster.ulfm:
+                self._end_those_left_standing()
             if raised_at is None and self._in_state(board.RAISED):
                 raised_at = now
             if raised_at is not None and now > raised_at + GRACE:
@@ -64,6 +66,16 @@ class Call:
         replies = [(None, None) if r in self.dead else f.get() for r, f in enumerate(futures)]
         self.over = not self.dead
         return replies
+
+    def _end_those_left_standing(self):
+        """End ranks that are stopped, once all others have returned: nobody waits for them."""
+        returned, running = self._in_state(board.RETURNED), self._in_state(board.RUNNING)
+        if not returned or len(returned) + len(running) + len(self.dead) < len(self.slots):
+            return
+        pids = [self.slots[rank][board.PID] for rank in running]
+        if all(map(_is_stopped, pids)):
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
 
     def strikes(self, zero):
         """Return the Strikes of the plan, times from `zero`; RuntimeError if one never struck."""
