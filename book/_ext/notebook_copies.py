@@ -38,9 +38,7 @@ def ready(notebook):
             if cell.cell_type == "code":
                 cell.outputs = []
     for cell in notebook.cells:
-        cell.source = FOLDED.sub(
-            r"<details><summary>\1</summary>\n\n\2\n\n</details>", cell.source
-        )
+        cell.source = FOLDED.sub(r"<details><summary>\1</summary>\n\n\2\n\n</details>", cell.source)
         if "### BEGIN SOLUTION" in cell.source or "{include} hints.md" in cell.source:
             cell.source = cut_solutions(cell.source + "\n").rstrip()
     cell = nbformat.v4.new_code_cell(SETUP, id="setup", metadata={"tags": ["remove-cell"]})
