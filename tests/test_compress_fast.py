@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlpar.compress import WireError, fast_one_bit
+from dlpar.compress import one_bit as code_module
 from dlpar.compress.bits import pack_bits, words_for
 from dlpar.compress.fast_one_bit import AT_ONCE, decode_add, encode
 from dlpar.compress.one_bit import LANES, OneBit, column_lengths, column_means
@@ -95,6 +97,41 @@ def test_the_words_and_means_are_those_of_the_message():
     words, means = encode(g, r, 300, np.empty_like(g))
     payload = words.tobytes() + means.tobytes()
     assert bytes(OneBit(300).encode(g + r)).endswith(payload)
+
+
+@pytest.mark.parametrize("column", [512, np.array([1000, 30_000, 7])])
+def test_a_long_vector_takes_the_loops_and_the_message_is_the_same(column, monkeypatch):
+    n = 31_007
+    g, r = np.random.default_rng(3).standard_normal((2, n)).astype(np.float32)
+    code = OneBit(column)
+    want = code.tell(g, r)
+    total = g.copy()
+    code.add(want[0], total)
+    used = []
+    monkeypatch.setattr(code_module, "COMPILED_FROM", n)
+    monkeypatch.setattr(fast_one_bit, "encode", _counted(encode, used))
+    monkeypatch.setattr(fast_one_bit, "decode_add", _counted(decode_add, used))
+    got = code.tell(g, r)
+    assert got[0].tobytes() == want[0].tobytes()
+    same_bits(got[1], want[1])
+    again = g.copy()
+    code.add(got[0], again)
+    same_bits(again, total)
+    assert len(used) == 2
+    damaged = got[0].copy()
+    damaged[40] ^= 1
+    with pytest.raises(WireError):
+        code.add(damaged, again)
+    with pytest.raises(WireError, match="elements"):
+        code_module.OneBit(512).add(code_module.OneBit(512).encode(g), np.zeros(n + 1, np.float32))
+
+
+def _counted(function, used):
+    def counted(*args):
+        used.append(function)
+        return function(*args)
+
+    return counted
 
 
 def test_the_residual_telescopes():

@@ -63,6 +63,8 @@ def tell(compressor, g, residual):
             f"the residual is {residual.shape} {residual.dtype}, the vector {g.shape} {g.dtype}: "
             "each layer and rank has its own"
         )
+    if hasattr(compressor, "tell"):  # it knows a shorter way to both
+        return compressor.tell(g, residual)
     v = g + residual
     message = compressor.encode(v)
     return message, v - compressor.decode(message)

@@ -22,6 +22,7 @@ from dlpar.compress.bits import WORDS, pack_bits, spare_bits_are_clear, unpack_b
 from dlpar.compress.wire import HEADER, pack, require, split, unpack, vector
 
 LANES = 32
+COMPILED_FROM = 2**18  # elements; for fewer, compiling the loops takes longer than it saves
 MEAN = np.dtype("<f4")
 
 
@@ -56,8 +57,44 @@ class OneBit:
             raise ValueError("one bit carries no NaN, no infinity and no sum that overflows")
         return pack("one_bit", v, *self._marks(), pack_bits(v >= 0), means)
 
+    def tell(self, g, residual):
+        """Return (message of g + residual, what it leaves), by the shorter way if n is large.
+
+        g, residual : (n,) of one dtype, not modified. Raises ValueError if the sum is not finite.
+        """
+        if not compiled_pays(g):
+            v = g + residual
+            message = self.encode(v)
+            return message, v - self.decode(message)
+        from dlpar.compress import fast_one_bit
+
+        left = np.empty_like(g)
+        words, means = fast_one_bit.encode(g, residual, self.column, left)
+        return pack("one_bit", left, *self._marks(), words.astype(WORDS), means.astype(MEAN)), left
+
+    def add(self, message, total):
+        """Add to `total`, (n,) of the message's dtype, what the message tells."""
+        if not compiled_pays(total):
+            total += self.decode(message)
+            return
+        from dlpar.compress import fast_one_bit
+
+        head, words, means = self._read(message)
+        require(head.dtype == total.dtype, f"the message is of {head.dtype}")
+        require(head.n == total.size, f"the message has {head.n} elements")
+        fast_one_bit.decode_add(
+            words.astype(np.uint32), means.reshape(-1, 2).astype(np.float32), self.column, total
+        )
+
     def decode(self, message):
         """Return what `message` tells, (n,) of the dtype that was encoded; WireError if damaged."""
+        head, words, means = self._read(message)
+        lengths = column_lengths(head.n, self.column)
+        low, high = np.repeat(means.astype(head.dtype).reshape(-1, 2), lengths, axis=0).T
+        return np.where(unpack_bits(words, head.n), high, low)
+
+    def _read(self, message):
+        """Return (header, words, means) of a message; WireError if it is damaged."""
         head, payload = unpack(message, "one_bit")
         require((head.a, head.b) == self._marks(), "these are columns of other lengths")
         whole = isinstance(self.column, int) or self.column.sum() == head.n
@@ -67,8 +104,7 @@ class OneBit:
         words, means = split(payload, (WORDS, words_for(head.n)), (MEAN, 2 * len(lengths)))
         require(spare_bits_are_clear(words, head.n), "bits beyond the last element are set")
         require(np.isfinite(means).all(), "a mean is not finite")
-        low, high = np.repeat(means.astype(head.dtype).reshape(-1, 2), lengths, axis=0).T
-        return np.where(unpack_bits(words, head.n), high, low)
+        return head, words, means
 
     def nbytes(self, n):
         """Return the bytes of a message for n elements."""
@@ -78,6 +114,11 @@ class OneBit:
         if isinstance(self.column, int):
             return self.column, 0
         return 0, zlib.crc32(self.column.data)
+
+
+def compiled_pays(x):
+    """Tell whether the loops of `fast_one_bit` take x, and are worth compiling for it."""
+    return x.size >= COMPILED_FROM and x.dtype == np.float32 and x.flags.c_contiguous
 
 
 def column_lengths(n, column):

@@ -60,7 +60,7 @@ class OneBitExchange:
         r, mine = comm.rank, shares[comm.rank]
         total = np.zeros(mine.stop - mine.start, like.dtype)
         for message in messages:  # in the order of ranks
-            total += codes[r].decode(message)
+            codes[r].add(message, total)
         answer, residual = tell(codes[r], total, self.owner)
         if self.feedback:
             self.owner = residual
