@@ -1,4 +1,4 @@
-"""ULFM in simulation: a death is told to those who need the dead, and the survivors go on."""
+"""ULFM: a death is told to those who need the dead, and the survivors go on; in both worlds."""
 
 import math
 
@@ -16,6 +16,7 @@ from dlpar.world import (
     MPIError,
     Network,
     clock,
+    run,
     simulate,
     work,
 )
@@ -344,3 +345,24 @@ def test_a_sum_that_was_given_up_is_given_up_by_all():
 
     out = simulate(program, 3, faults=Faults([Kill(1, "work", 2)]), ulfm=True)
     assert out.results[0] == out.results[2] == ("MPI_ERR_PROC_FAILED", 0.0)
+
+
+@pytest.mark.mpi
+@pytest.mark.xdist_group("mpi")
+@pytest.mark.parametrize(
+    ("kind", "when", "add"),
+    [(Kill, "during", ring_allreduce), (Exit, "before", library_sum), (Kill, "after", library_sum)],
+)
+def test_real_survivors_do_what_simulated_ones_do(kind, when, add):
+    on = "Sendrecv" if add is ring_allreduce else "Allreduce"
+    plan = Faults([kind(2, on, when=when)])
+    virtual, real = (
+        world(survive, 4, args=(add,), faults=plan, ulfm=True, timeout=30)
+        for world in (simulate, run)
+    )
+    assert [r is None for r in real.results] == [False, False, True, False]
+    assert len({r for r in real.results if r is not None}) == 1
+    # A rank that dies after its call has given its part; whether the others' call still ended
+    # before they heard of it is the network's affair, in both worlds.
+    sums = {(11.0, 3)} if when != "after" else {(11.0, 3), (15.0, 4)}
+    assert {r for out in (virtual, real) for r in out.results if r is not None} <= sums
