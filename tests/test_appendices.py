@@ -52,7 +52,7 @@ def test_a_formula_names_where_it_is_derived_what_computes_it_and_what_checks_it
     derived, computed, checked = re.search(
         r"- derived in (.+)\n- computed by (.+)\n- checked by (.+)\n", text
     ).groups()
-    assert re.match(r"\[\d, .+?\]\(\d\d-[\w-]+\.md#[\w-]+\)", derived)
+    assert re.match(r"\[\d+, .+?\]\(\d\d-[\w-]+\.md#[\w-]+\)", derived)
     names = re.findall(r"`(dlpar\.[\w.]+)`", computed)
     assert names
     assert [name for name in names if not exists(name)] == []

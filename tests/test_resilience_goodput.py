@@ -62,6 +62,17 @@ def test_measured_goodput_peaks_where_young_and_daly_say(delta, restart):
         peak(intervals, [failing_goodput(t, 0.0, restart, gaps) for t in intervals])
 
 
+@pytest.mark.parametrize("delta", [1.0, 10.0, 40.0])
+@pytest.mark.parametrize("restart", [0.0, 100.0, 300.0])
+def test_at_the_best_interval_failures_take_a_root_of_the_checkpoint_and_the_restart(
+    delta, restart
+):
+    mtbf = 10_000.0
+    best = expected_goodput(daly_interval(delta, mtbf), delta, mtbf, restart)
+    first, second = math.sqrt(2 * delta / mtbf), restart / mtbf
+    assert 1 - best == pytest.approx(first + second, abs=(first + second) ** 2)
+
+
 def test_ranks_that_are_killed_in_simulate_have_the_same_goodput():
     gaps = np.random.default_rng(2).exponential(100.0, 25)
     for tau in (10.0, 37.0):
