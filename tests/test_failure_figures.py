@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_figures import EVIL, SVG, by_class, parsed
 
-from dlpar.figures import fault_table, goodput_curve, sum_spread
+from dlpar.figures import fault_table, goodput_curve, sum_spread, time_spent
 from dlpar.figures.fault_table import OUTCOMES
-from dlpar.resilience.goodput import daly_interval, expected_goodput
+from dlpar.resilience.goodput import daly_interval, episodes, expected_goodput
 from dlpar.rulers import seconds
 
 Cell = namedtuple("Cell", "system fault when outcome words")
@@ -42,7 +42,12 @@ def spread():
     return sum_spread({"<any> order": near, "one": [1.0, 1.0]}, 1.0)
 
 
-each = pytest.mark.parametrize("draw", [faulty, curve, spread])
+def spent():
+    rows = {"<often>": episodes(60, 60, 300, [3600, 7200]), "seldom": episodes(5000, 60, 0, [9000])}
+    return time_spent(rows, 2)
+
+
+each = pytest.mark.parametrize("draw", [faulty, curve, spread, spent])
 
 
 @each
@@ -128,3 +133,24 @@ def test_every_sum_is_in_a_bar_and_results_are_counted(ulps):
 def test_sums_that_cannot_be_drawn_are_refused(sums):
     with pytest.raises(ValueError, match="finite sums"):
         sum_spread(sums, 1.0)
+
+
+def test_time_is_drawn_where_it_went_and_failures_have_a_tick(tmp_path):
+    told = [("restart", 0, 600), ("work", 600, 1800), ("save", 1800, 1900), ("lost", 1900, 3600),
+            ("restart", 3600, 4000), ("work", 4000, 99_000)]  # fmt: skip
+    figure = time_spent({"a": told}, 2)
+    assert "a: 61.1 % work, 1.4 % save, 23.6 % lost, 13.9 % restart." in figure.alt
+    root = parsed(figure, tmp_path)
+    (failure,) = by_class(root, "failure")
+    assert float(re.findall(r"[\d.]+", failure.get("d"))[0]) == pytest.approx(260, abs=0.1)
+    (lost,) = by_class(root, "lost")
+    x, _, wide, _ = map(float, re.findall(r"[\d.]+", lost.get("d"))[:4])
+    assert (x, wide) == pytest.approx((1 + 518 * 1900 / 7200, 518 * 1700 / 7200), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hours"), [({}, 1), ({"a": []}, 0), ({"a": [("sleep", 0, 1)]}, 1)]
+)
+def test_time_that_was_not_spent_is_refused(rows, hours):
+    with pytest.raises(ValueError, match=r"time_spent needs|one of"):
+        time_spent(rows, hours)

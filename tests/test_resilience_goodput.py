@@ -2,6 +2,7 @@
 
 import math
 import os
+from itertools import pairwise
 
 import numpy as np
 import psutil
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from dlpar.resilience.goodput import (
     LLAMA3,
     daly_interval,
+    episodes,
     expected_goodput,
     failing_goodput,
     peak,
@@ -71,6 +73,22 @@ def test_at_the_best_interval_failures_take_a_root_of_the_checkpoint_and_the_res
     best = expected_goodput(daly_interval(delta, mtbf), delta, mtbf, restart)
     first, second = math.sqrt(2 * delta / mtbf), restart / mtbf
     assert 1 - best == pytest.approx(first + second, abs=(first + second) ** 2)
+
+
+@given(
+    tau=st.floats(1, 90),
+    delta=st.floats(0, 9),
+    restart=st.floats(0, 30),
+    gaps=st.lists(st.floats(0.1, 200), min_size=1, max_size=9),
+)
+def test_episodes_fill_the_time_and_what_lasts_is_the_goodput(tau, delta, restart, gaps):
+    told = episodes(tau, delta, restart, gaps)
+    assert told[0][1] == 0
+    assert told[-1][2] == pytest.approx(sum(gaps))
+    assert all(a[2] == pytest.approx(b[1]) for a, b in pairwise(told))
+    lasts = sum(end - start for what, start, end in told if what == "work")
+    ours = failing_goodput(tau, delta, restart, gaps) * sum(gaps)
+    assert lasts == pytest.approx(ours, abs=1e-6) or abs(lasts - ours) == pytest.approx(tau)
 
 
 def test_ranks_that_are_killed_in_simulate_have_the_same_goodput():

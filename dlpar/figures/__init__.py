@@ -23,6 +23,7 @@ from dlpar.figures.space_time import space_time
 from dlpar.figures.staleness import clock_drift, staleness
 from dlpar.figures.sum_spread import sum_spread
 from dlpar.figures.thread_memory import thread_memory
+from dlpar.figures.time_spent import time_spent
 from dlpar.figures.topology_map import topology_map
 from dlpar.figures.wait_for import wait_for
 
@@ -56,6 +57,7 @@ __all__ = [
     "staleness",
     "sum_spread",
     "thread_memory",
+    "time_spent",
     "topology_map",
     "wait_for",
 ]

@@ -95,6 +95,27 @@ def failing_goodput(tau, delta, restart, gaps):
     return float(tau * whole.sum() / gaps.sum())
 
 
+def episodes(tau, delta, restart, gaps):
+    """Return what the time of `failing_goodput` goes into: a list of (what, start, end), s.
+
+    what : "work" that lasts, "save", "restart", or "lost": what a failure undid. They follow one
+    another without a gap, and a failure ends each "lost" and each "restart" cut short.
+    """
+    _positive(tau=tau)
+    told, now = [], 0.0
+    for gap in np.asarray(gaps, float):
+        end = now + float(gap)
+        told.append(("restart", now, min(now + restart, end)))
+        now = told[-1][2]
+        while now + tau + delta <= end:
+            told += [("work", now, now + tau), ("save", now + tau, now + tau + delta)]
+            now += tau + delta
+        if now < end:
+            told.append(("lost", now, end))
+        now = end
+    return told
+
+
 def peak(intervals, goodputs):
     """Return the interval, s, at the top of a parabola through `goodputs` over log(interval).
 
