@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from dlpar.world import Link, Topology
 from dlpar.world.presets import GB, NEAR, PCIE3, QPI, RDMA
 
@@ -12,6 +14,7 @@ ETHERNET_25 = 3.125 * GB  # byte/s
 DECODING = 1 * GB  # byte/s of pictures that the cores of a socket decode: declared
 
 LEVELS = ("switch", "socket", "node", "rack")  # from near to far
+NODE = LEVELS.index("node")
 
 
 class Place(NamedTuple):
@@ -77,6 +80,29 @@ class Cluster:
                 groups.setdefault(name, []).append(gpu)
         return dict(zip(LEVELS, found, strict=True))
 
+    @cached_property
+    def groups(self):
+        """(LEVELS, GPUs) int: the number of the group that each GPU is in, at each level."""
+        found = []
+        for level, rooms in enumerate(self.rooms.values()):
+            number = {name: i for i, name in enumerate(rooms)}
+            found.append([number[self.places[gpu][level]] for gpu in self.gpus])
+        return np.array(found)
+
+    @cached_property
+    def routes(self):
+        """What has been asked of the topology: (a, b) -> the stages from a to b."""
+        return {}
+
+    @cached_property
+    def node_sizes(self):
+        """(nodes,) int: the GPUs of each node."""
+        return np.bincount(self.groups[NODE])
+
+    def numbers(self, gpus):
+        """Return the numbers of `gpus` in the cluster's order, as an array."""
+        return np.fromiter(map(self.order.__getitem__, gpus), dtype=np.intp)
+
     def distance(self, a, b):
         """Return 0 for one GPU, 1 for GPUs on one switch, ... 4 in one rack, 5 beyond."""
         if a == b:
@@ -89,13 +115,9 @@ class Cluster:
 
         Such GPUs are of no use to a job that asks for a node; 0 where no GPU is free.
         """
-        left = {}
-        for gpu in free:
-            node = self.node_of[gpu]
-            left[node] = left.get(node, 0) + 1
-        whole = sum(k for node, k in left.items() if k == len(self.rooms["node"][node]))
-        total = sum(left.values())
-        return 1 - whole / total if total else 0.0
+        left = np.bincount(self.groups[NODE][self.numbers(free)], minlength=len(self.node_sizes))
+        total = int(left.sum())
+        return 1 - int(left[left == self.node_sizes].sum()) / total if total else 0.0
 
 
 def gpu_cluster(

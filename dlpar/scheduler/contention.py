@@ -3,10 +3,15 @@
 Both are told when a job starts and stops, and answer which jobs' steps now take another time.
 """
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 
 from dlpar.scheduler.steps import steps_together
 from dlpar.scheduler.traffic import alone, capacities, phases
+
+KEPT = 1 << 14  # flows of a job on its GPUs that are kept, should a job like it come there again
 
 
 class Exact:
@@ -80,13 +85,42 @@ class Counters:
         self.speed = np.array(list(self.capacity.values()))  # byte/s, by number
         self.load = np.zeros(len(self.speed))  # flows on average, by number
         self.on = [{} for _ in self.speed]  # keys of the jobs there, in the order of starting
-        self.running, self.seconds = {}, {}
+        self.running, self._seconds, self.stale = {}, {}, {}
+        self.flows_of = lru_cache(KEPT)(self._flows_of)
+
+    @property
+    def seconds(self):
+        """{key: s a step}, counted anew for those that have changed since it was last asked for."""
+        load = self.load
+        for key in self.stale:
+            delay, parts, _, _ = self.running[key]
+            self._seconds[key] = delay + sum(
+                [float(((load[there] + more) * each).max()) for there, more, each in parts]
+            )
+        self.stale.clear()
+        return self._seconds
 
     def start(self, key, job, gpus):
-        """Take in a job; return the keys of the jobs whose step has changed."""
+        """Take in a job; return the keys of the jobs whose step may have changed."""
+        kind = replace(job, steps=1, arrival=0.0, name="")
+        self.running[key] = _, _, where, flows = self.flows_of(kind, tuple(gpus))
+        self.load[where] += flows
+        beside = {key: None}
+        for i in where.tolist():
+            beside.update(self.on[i])
+            self.on[i][key] = None
+        self.stale.update(beside)
+        return list(beside)
+
+    def _flows_of(self, job, gpus):
+        """Return (s without traffic, parts, numbers of links, flows there on average) of a job.
+
+        A part is a phase: the numbers of its links, what is to be added to a link's load while it
+        lasts, and s for each flow there.
+        """
         made = phases(job, gpus, self.cluster)
         times = [alone(phase, self.capacity) for phase in made]
-        mine = np.zeros(len(self.load))  # its flows on average
+        mine = np.zeros(len(self.load))
         parts = []
         for phase, time in zip(made, times, strict=True):
             if phase.loads:
@@ -97,18 +131,13 @@ class Counters:
         where = np.flatnonzero(mine)
         # In a phase, the job's flows count whole, and all other jobs' on average.
         parts = [(there, flows - mine[there], n / self.speed[there]) for there, flows, n in parts]
-        self.running[key] = sum(phase.delay for phase in made), parts, where, mine[where]
-        self.load[where] += mine[where]
-        beside = {key: None}
-        for i in where.tolist():
-            beside.update(self.on[i])
-            self.on[i][key] = None
-        return self._settle(beside)
+        return sum(phase.delay for phase in made), parts, where, mine[where]
 
     def stop(self, key):
-        """Let a job go; return the keys of the jobs whose step has changed."""
+        """Let a job go; return the keys of the jobs whose step may have changed."""
         _, _, where, flows = self.running.pop(key)
-        del self.seconds[key]
+        self._seconds.pop(key, None)
+        self.stale.pop(key, None)
         self.load[where] -= flows
         beside = {}
         for i in where.tolist():
@@ -116,16 +145,8 @@ class Counters:
             beside.update(self.on[i])
             if not self.on[i]:
                 self.load[i] = 0.0  # exactly: rounding does not pile up
-        return self._settle(beside)
-
-    def _settle(self, keys):
-        load = self.load
-        for key in keys:
-            delay, parts, _, _ = self.running[key]
-            self.seconds[key] = delay + sum(
-                [float(((load[there] + more) * each).max()) for there, more, each in parts]
-            )
-        return list(keys)
+        self.stale.update(beside)
+        return list(beside)
 
 
 def _channels(made):

@@ -227,9 +227,9 @@ class _Run:
 
     def _plan(self):
         """Let the jobs whose steps have another length go on at their new pace."""
-        now = self.view.now
+        now, known = self.view.now, self.contention.seconds
         for number in self.changed:
-            entry, seconds = self.entries[number], self.contention.seconds.get(number)
+            entry, seconds = self.entries[number], known.get(number)
             if seconds is None or seconds == entry.seconds:
                 continue
             entry.count(now)

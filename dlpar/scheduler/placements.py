@@ -3,9 +3,9 @@
 `free` is a sequence of names of GPUs in the cluster's order; None: there are too few.
 """
 
-from dlpar.scheduler.cluster import LEVELS
+import numpy as np
 
-NODE = LEVELS.index("node")
+from dlpar.scheduler.cluster import NODE
 
 
 def pack(job, free, cluster):
@@ -15,45 +15,41 @@ def pack(job, free, cluster):
     """
     if job.gpus > len(free):
         return None
-    return in_order(_best_fit(list(free), job.gpus, cluster), cluster)
+    return _named(_best_fit(cluster.numbers(free), job.gpus, cluster.groups), cluster)
 
 
-def _best_fit(free, k, cluster):
-    """Return k of `free`: of the smallest group at the nearest level at which one has room."""
-    rooms = [_grouped(free, level, cluster) for level in range(len(LEVELS))]
+def _best_fit(free, k, groups):
+    """Return k of `free`: of the smallest group at the nearest level at which one has room.
 
-    def fullness(gpu):
-        return tuple(
-            len(groups[name]) for groups, name in zip(rooms, cluster.places[gpu], strict=True)
-        )
-
-    for level, groups in enumerate(rooms):
-        fitting = [group for group in groups.values() if len(group) >= k]
-        if fitting:
-            group = min(fitting, key=lambda group: fullness(group[0])[level:])
-            break
-    else:
-        level, group = len(LEVELS), free
-    if level == 0 or len(group) == k:
-        return group[:k]
-    # No group of the level below has room: take the largest whole, and the rest beside it.
-    inner = max(_grouped(group, level - 1, cluster).values(), key=len)
-    beside = [gpu for gpu in group if gpu not in set(inner)]
-    return inner + _best_fit(beside, k - len(inner), cluster)
+    free : (n,) int, n >= k.  groups : (levels, GPUs) int.
+    """
+    mine = groups[:, free]
+    rooms = [np.bincount(names)[names] for names in mine]  # free GPUs of each one's group
+    level = next((i for i, room in enumerate(rooms) if room.max() >= k), len(rooms))
+    if level == len(rooms):
+        return _whole_and_beside(free, k, level, groups)
+    fitting = np.flatnonzero(rooms[level] >= k)
+    for room in rooms[level:]:  # the smallest; of those alike, in the smallest around it
+        size = room[fitting]
+        fitting = fitting[size == size.min()]
+    names = mine[level]
+    found = free[names == names[fitting[0]]]
+    return found[:k] if not level or len(found) == k else _whole_and_beside(found, k, level, groups)
 
 
-def _grouped(free, level, cluster):
-    groups = {}
-    for gpu in free:
-        groups.setdefault(cluster.places[gpu][level], []).append(gpu)
-    return groups
+def _whole_and_beside(free, k, level, groups):
+    """Return k of `free`, no group of which has room below `level`: the largest, and others."""
+    names = groups[level - 1][free]
+    largest = names == np.bincount(names).argmax()
+    inner = free[largest]
+    return np.concatenate([inner, _best_fit(free[~largest], k - len(inner), groups)])
 
 
 def spread(job, free, cluster):
     """Return GPUs of the least loaded places: nodes, in them sockets, in them switches."""
     if job.gpus > len(free):
         return None
-    return in_order(_least_loaded(list(free), job.gpus, cluster), cluster)
+    return _named(_least_loaded(cluster.numbers(free), job.gpus, cluster.groups), cluster)
 
 
 def spread_sockets(job, free, cluster):
@@ -63,35 +59,32 @@ def spread_sockets(job, free, cluster):
     """
     if job.gpus > len(free):
         return None
-    nodes = {}
-    for gpu in _best_fit(list(free), job.gpus, cluster):
-        node = cluster.places[gpu].node
-        nodes[node] = nodes.get(node, 0) + 1
-    found = []
-    for node, k in nodes.items():
-        inside = [gpu for gpu in free if cluster.places[gpu].node == node]
-        found += _least_loaded(inside, k, cluster)
-    return in_order(found, cluster)
+    numbers, groups = cluster.numbers(free), cluster.groups
+    node = groups[NODE]
+    taken = np.bincount(node[_best_fit(numbers, job.gpus, groups)])
+    inside = [(numbers[node[numbers] == i], taken[i]) for i in np.flatnonzero(taken)]
+    return _named(np.concatenate([_least_loaded(*one, groups) for one in inside]), cluster)
 
 
-def _least_loaded(free, k, cluster):
+def _least_loaded(free, k, groups):
     """Return k of `free`, one after another of the node, socket and switch with most left."""
-    left = [{} for _ in LEVELS]
-    for gpu in free:
-        for counts, name in zip(left, cluster.places[gpu], strict=True):
-            counts[name] = counts.get(name, 0) + 1
-    switches = _grouped(free, 0, cluster)
-    paths = {switch: cluster.places[group[0]][:3] for switch, group in switches.items()}
-    found = []
+    mine = groups[NODE::-1][:, free]
+    counts = [np.bincount(names) for names in mine]
+    left = np.arange(len(free))
     for _ in range(k):
-        switch = max(
-            (s for s, group in switches.items() if group),
-            key=lambda s: tuple(left[i][paths[s][i]] for i in (2, 1, 0)),
-        )
-        found.append(switches[switch].pop(0))
-        for i, name in enumerate(paths[switch]):
-            left[i][name] -= 1
-    return found
+        best = left
+        for names, count in zip(mine, counts, strict=True):
+            room = count[names[best]]
+            best = best[room == room.max()]
+        left = left[left != best[0]]
+        for names, count in zip(mine, counts, strict=True):
+            count[names[best[0]]] -= 1
+    return np.delete(free, left)
+
+
+def _named(numbers, cluster):
+    """Return the GPUs of these numbers in the cluster's order: neighbours in rank are near."""
+    return [cluster.gpus[i] for i in sorted(numbers.tolist())]
 
 
 def random_placement(rng):
@@ -119,8 +112,8 @@ def consolidated(skew=0.5, elsewhere=spread):
         """Return GPUs of the fewest nodes if the model is skewed, else any of the least loaded."""
         if job.skew < skew:
             return elsewhere(job, free, cluster)
-        largest = max(map(len, _grouped(free, NODE, cluster).values()), default=0)
-        if largest < min(job.gpus, max(map(len, cluster.rooms["node"].values()))):
+        nodes = np.bincount(cluster.groups[NODE][cluster.numbers(free)], minlength=1)
+        if nodes.max() < min(job.gpus, cluster.node_sizes.max()):
             return None
         found = pack(job, free, cluster)
         return found if found and is_consolidated(found, cluster) else None
@@ -130,10 +123,5 @@ def consolidated(skew=0.5, elsewhere=spread):
 
 def is_consolidated(gpus, cluster):
     """Tell whether `gpus` are in as few nodes as could hold them."""
-    largest = max(len(room) for room in cluster.rooms["node"].values())
-    return len({cluster.places[gpu].node for gpu in gpus}) == -(-len(gpus) // largest)
-
-
-def in_order(gpus, cluster):
-    """Return `gpus` in the cluster's order: neighbours in rank are near each other."""
-    return sorted(gpus, key=cluster.order.__getitem__)
+    nodes = {cluster.node_of[gpu] for gpu in gpus}
+    return len(nodes) == -(-len(gpus) // int(cluster.node_sizes.max()))

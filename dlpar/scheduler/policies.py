@@ -33,22 +33,23 @@ def backfill(placement, depth=50):
 
     def pass_by(view):
         """Start in order; then whoever fits into the gaps."""
-        blocked = None
-        for entry in view.waiting[:depth]:
-            if not view.free:
-                return
-            gpus = placement(entry.job, view.free, view.cluster)
-            if blocked is None and gpus is None:
-                blocked = entry
-                until, spare = _reservation(entry.job.gpus, view)
-                continue
+        line = iter(view.waiting[:depth])
+        for blocked in line:
+            gpus = placement(blocked.job, view.free, view.cluster)
             if gpus is None:
-                continue
-            if blocked is None:
-                yield Start(entry, gpus)
-                continue
+                break
+            yield Start(blocked, gpus)
+        room = len(view.free)
+        behind = [entry for entry in line if entry.job.gpus <= room]
+        if not behind:
+            return
+        until, spare = _reservation(blocked.job.gpus, view)
+        for entry in behind:
             over = view.now + entry.left * entry.job.compute <= until
-            if over or entry.job.gpus <= spare:
+            if not over and entry.job.gpus > spare:
+                continue
+            gpus = placement(entry.job, view.free, view.cluster)
+            if gpus is not None:
                 spare -= 0 if over else entry.job.gpus
                 yield Start(entry, gpus)
 
@@ -57,13 +58,12 @@ def backfill(placement, depth=50):
 
 def _reservation(k, view):
     """Return when k GPUs will be free, s, and how many others will be free then."""
-    free = len(view.free)
-    until = view.now
-    for entry in sorted(view.running, key=lambda e: (_end(e, view.now), e.number)):
+    free, until = len(view.free), view.now
+    ends = sorted((_end(entry, view.now), entry.number, entry.job.gpus) for entry in view.running)
+    for end, _, gpus in ends:
         if free >= k:
             break
-        free += len(entry.gpus)
-        until = _end(entry, view.now)
+        free, until = free + gpus, end
     return until, free - k
 
 
@@ -147,6 +147,8 @@ class _TakeTurns:
 
     def _make_room(self, view):
         wanted = sum(entry.job.gpus for entry in view.waiting) - len(view.free)
+        if wanted <= 0:
+            return
         for entry in sorted(view.running, key=lambda e: (e.since, e.number)):
             if wanted <= 0 or view.now - entry.since < self.every:
                 return
@@ -156,16 +158,17 @@ class _TakeTurns:
 
 def _start_all(line, placement, view):
     """Start whoever of `line` finds room, in that order; of jobs alike, ask once if none is."""
-    refused = set()
+    refused, room = set(), len(view.free)
     for entry in line:
-        if not view.free:
+        if not room:
             return
-        if _shape(entry.job) in refused:
+        if entry.job.gpus > room or _shape(entry.job) in refused:
             continue
         gpus = placement(entry.job, view.free, view.cluster)
         if gpus is None:
             refused.add(_shape(entry.job))
         else:
+            room -= entry.job.gpus
             yield Start(entry, gpus)
 
 

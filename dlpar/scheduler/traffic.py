@@ -28,9 +28,9 @@ def phases(job, gpus, cluster):
     found = [Phase(job.compute)]
     if job.batch_bytes and cluster.hosts:
         pairs = [(cluster.hosts[gpu], gpu) for gpu in gpus if gpu in cluster.hosts]
-        found += _crossings(pairs, 1, job.batch_bytes, cluster.topology)
+        found += _crossings(pairs, 1, job.batch_bytes, cluster)
     for pairs, rounds, nbytes in _exchange(job, list(gpus)):
-        found += _crossings(pairs, rounds, nbytes, cluster.topology)
+        found += _crossings(pairs, rounds, nbytes, cluster)
     return tuple(found)
 
 
@@ -48,22 +48,32 @@ def _exchange(job, gpus):
         yield [(gpus[0], a) for a in gpus[1:]], 1, n
 
 
-def _crossings(pairs, rounds, nbytes, topology):
+def _crossings(pairs, rounds, nbytes, cluster):
     """Return the phases of flows between `pairs`: one for each stage of their routes.
 
     A message is stored between two stages: the second begins when the first is over.
     """
-    routes = [topology.stages(a, b) for a, b in pairs]
+    routes = [_stages(a, b, cluster) for a, b in pairs]
     found = []
     for stage in range(max(map(len, routes), default=0)):
         hops = [route[stage] for route in routes if stage < len(route)]
-        latency = max(sum(link.latency for link, _ in hop) for hop in hops)
         loads = {}
-        for hop in hops:
-            for channel in dict.fromkeys(_channel(link, forward) for link, forward in hop):
+        for _, channels in hops:
+            for channel in channels:
                 loads[channel] = loads.get(channel, 0) + 1
+        latency = max(latency for latency, _ in hops)
         found.append(Phase(rounds * latency, nbytes, tuple(loads.items())))
     return found
+
+
+def _stages(a, b, cluster):
+    """Return (latency, channels) of each stage of the route from a to b."""
+    if (a, b) not in cluster.routes:
+        cluster.routes[a, b] = tuple(
+            (sum(link.latency for link, _ in hop), tuple(dict.fromkeys(_channel(*h) for h in hop)))
+            for hop in cluster.topology.stages(a, b)
+        )
+    return cluster.routes[a, b]
 
 
 def _channel(link, forward):
