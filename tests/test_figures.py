@@ -29,6 +29,9 @@ from dlpar.figures import (
     crossover_map,
     frames_of,
     gantt,
+    link_speeds,
+    loss_against_bytes,
+    one_bit_bars,
     paths,
     space_time,
     staleness,
@@ -99,7 +102,15 @@ def drifting():
     return Trace(3, [], [*spans, Span(1, "work", 3, 4), Span(2, "work", 3, 5)])
 
 
+def linked():
+    speeds = {"1 Gb/s": 1.25e8, "<b> & 10 Gb/s": 1.25e9}
+    return link_speeds(speeds, {"<a>": [9.0, 1.0]}, {"<a>": lambda b: 1.1e9 / b}, {"<a>": 5e8})
+
+
 ALL = {
+    "one_bit_bars": lambda: one_bit_bars([0.5, -0.2, 0.1], [0.3, -0.2, 0.3], "<note>"),
+    "loss_against_bytes": lambda: loss_against_bytes({"<a>": ([1, 10], [2, 0.5])}, 1.0),
+    "link_speeds": linked,
     "staleness": lambda: staleness({"s = 1": [0, 1, 1, 2], "<s> & 3": [3, 0, 90]}),
     "clock_drift": lambda: clock_drift({"<s>": drifting()}, {"<s>": 1}),
     "space_time": lambda: space_time(three_messages()),

@@ -31,7 +31,7 @@ def one_bit_bars(values, told, note="", mean=None, ruler="counted"):
     bits = told >= (told.min() + told.max()) / 2
     axes = Axes((36, HEAD + 10, _WIDTH - 2, _BOTTOM), [0, 1], [0, *values, *told])
     axes.xlim = (0.0, float(values.size))
-    parts = [header(_WIDTH, note, ruler), _heights(axes)]
+    parts = [header(_WIDTH, note, ruler), _heights(axes, told)]
     step = float(axes.x(1) - axes.x(0))
     for i, (value, saw, bit) in enumerate(zip(values, told, bits, strict=True)):
         x, zero, y = float(axes.x(i)), float(axes.y(0)), float(axes.y(value))
@@ -40,8 +40,9 @@ def one_bit_bars(values, told, note="", mean=None, ruler="counted"):
                           fill=hue(0 if bit else 1), fill_opacity=0.62, class_="bar"))  # fmt: skip
         if values.size <= _MANY:
             parts.append(text(x + step / 2, _BOTTOM + LINE, f"{bit:d}", text_anchor="middle"))
-    parts.append(polyline(_steps(axes, told), stroke="currentColor", stroke_width=2.2,
-                          class_="told"))  # fmt: skip
+    thin = 2.2 if values.size <= _MANY else 1.1
+    steps = _steps(axes, told)
+    parts.append(polyline(steps, stroke="currentColor", stroke_width=thin, class_="told"))
     if mean is not None:
         curve = axes.points(np.arange(values.size) + 0.5, mean)
         parts.append(polyline(curve, stroke=hue(3), stroke_width=2.6, class_="mean"))
@@ -49,15 +50,14 @@ def one_bit_bars(values, told, note="", mean=None, ruler="counted"):
     return Figure((Panel("".join(parts), _WIDTH, tall),), _alt(values, told, bits, mean, ruler))
 
 
-def _heights(axes):
-    """Return a line at 0, and the largest and the smallest height in numbers."""
+def _heights(axes, told):
+    """Return a line at 0, and the heights at the side: 0 and the two that are told."""
     ends = (axes.left, float(axes.y(0)), axes.right, float(axes.y(0)))
     parts = [line(*ends, stroke="currentColor", stroke_opacity=0.5)]
-    low, high = axes.ylim
-    for tick in {0.0, *(float(f"{v:.1g}") for v in (0.8 * low, 0.8 * high))}:
-        y = float(axes.y(tick)) + 4
-        number = f"{tick:g}".replace("-", "\u2212")
-        parts.append(text(axes.left - 6, y, number, text_anchor="end", class_="soft"))
+    for height in sorted({0.0, float(told.min()), float(told.max())}):
+        words = f"{height:.2g}".replace("-", "\u2212")
+        y = float(axes.y(height)) + 4
+        parts.append(text(axes.left - 6, y, words, text_anchor="end", class_="soft"))
     return "".join(parts)
 
 

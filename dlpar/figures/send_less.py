@@ -65,7 +65,7 @@ def link_speeds(links, measured, model, break_evens, ruler="virtual"):
     links : {name: bandwidth, B/s}, at which runs were made.
     measured : {label: (k,) s}, one for each link.
     model : {label: function of a bandwidth, B/s, that returns s}.
-    break_evens : {label: bandwidth}: dashed lines; what lies beyond the links is not drawn.
+    break_evens : {label: bandwidth}: dashed lines; what lies beyond the fastest is not drawn.
 
     Raises ValueError if a label has no model, or not one time for each link.
     """
@@ -84,11 +84,14 @@ def link_speeds(links, measured, model, break_evens, ruler="virtual"):
             words = title(f"{name}, {link}: {seconds(took)}")
             parts.append(mark(float(axes.x(speed)), float(axes.y(took)), ruler, hue(i), words))
     names = list(curves)
-    for name, at in break_evens.items():
-        if speeds.min() <= at <= speeds.max():
-            x, ink = float(axes.x(at)), hue(names.index(name)) if name in names else "currentColor"
-            parts.append(line(x, axes.top, x, axes.bottom, stroke=ink, stroke_dasharray="5 4",
-                              stroke_width=1.4, class_="even"))  # fmt: skip
+    seen = {name: float(axes.x(at)) for name, at in break_evens.items() if at <= speeds.max()}
+    for name, x in seen.items():
+        ink = hue(names.index(name)) if name in names else "currentColor"
+        dash = {"stroke": ink, "stroke_dasharray": "5 4", "stroke_width": 1.4}
+        parts.append(line(x, axes.top, x, axes.bottom, **dash, class_="even"))
+    if seen:
+        left, words = min(seen.values()) - 6, "break-even, predicted"
+        parts.append(text(left, axes.top + 8, words, text_anchor="end", class_="halo"))
     placed = spread([float(axes.y(c[-1])) for c in curves.values()], LINE, axes.top, axes.bottom)
     parts += [
         text(axes.right + 8, y + 4, name, style=f"fill:{hue(i)}", class_="label")
