@@ -71,14 +71,17 @@ def _least_loaded(free, k, groups):
     mine = groups[NODE::-1][:, free]
     counts = [np.bincount(names) for names in mine]
     left = np.arange(len(free))
-    for _ in range(k):
+    while k:
         best = left
         for names, count in zip(mine, counts, strict=True):
             room = count[names[best]]
             best = best[room == room.max()]
-        left = left[left != best[0]]
+        # One of each node: taking it changes nothing for those of other nodes that are as good.
+        taken = best[np.sort(np.unique(mine[0][best], return_index=True)[1])[:k]]
+        k -= len(taken)
+        left = np.delete(left, np.searchsorted(left, taken))
         for names, count in zip(mine, counts, strict=True):
-            count[names[best[0]]] -= 1
+            count[names[taken]] -= 1
     return np.delete(free, left)
 
 
