@@ -18,6 +18,7 @@ from .kernel_examples import EXAMPLES
 
 ptx = pytest.mark.ptx
 SCALE = 3
+THIRD = np.float32(1 / 3)
 TABLE = np.array([1.5, 2.5], np.float32)
 
 
@@ -113,6 +114,16 @@ def test_a_kernel_of_a_factory_keeps_its_constants():
         return kernel
 
     assert [compile_ptx(factory(n), X).shared_nbytes for n in (32, 96)] == [128, 384]
+
+
+@ptx
+def test_a_constant_of_single_precision_stays_one():
+    @cuda.jit
+    def kernel(x):
+        i = cuda.grid(1)
+        x[i] = math.exp(x[i] + THIRD) * THIRD
+
+    assert ".f64" not in compile_ptx(kernel, X).ptx  # %f64 is a register
 
 
 @ptx

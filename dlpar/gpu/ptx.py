@@ -204,6 +204,8 @@ def _global(what, parts, known):
         return "module", what.__name__
     if isinstance(what, np.ndarray):
         return "array", what.dtype.name, list(what.shape), repr(what.ravel().tolist())
+    if isinstance(what, np.number):
+        return "number", what.dtype.name, str(what)  # a float would make single precision double
     if isinstance(what, np.generic):
         what = what.item()
     if isinstance(what, bool | int | float | complex | str | tuple):

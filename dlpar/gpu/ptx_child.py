@@ -65,6 +65,10 @@ def value(what, cuda, built):
 
         dtype, shape, elements = rest
         return np.array(ast.literal_eval(elements), dtype).reshape(shape)
+    if kind == "number":
+        import numpy as np
+
+        return np.dtype(rest[0]).type(rest[1])
     return ast.literal_eval(rest[0])
 
 
