@@ -74,10 +74,10 @@ class _Life:
     def jobs(self):
         """Return one shape a stint: a box on each run of neighbouring GPUs."""
         order, names = self.done.cluster.order, self.done.jobs
-        rim = {"stroke": "var(--ground)", "stroke_width": 0.5}
         for stint in self.stints:
             since, until = self._span(stint)
             wide = max(self.x(until) - self.x(since), 0.3)
+            rim = {"stroke": "var(--ground)", "stroke_width": min(0.5, 0.2 * wide)}
             rows = sorted(order[gpu] for gpu in stint.gpus)
             d = "".join(
                 box(self.x(since), self.top + self.high * first, wide, self.high * count)
