@@ -202,7 +202,7 @@ def judged_error(error, victim):
     return ("named" if named else "unnamed"), words
 
 
-def real_cell(name, guard, kind, when, limit=2.0):
+def real_cell(name, guard, kind, when, limit=4.0):
     """Return the Cell of a fault of a rank on real processes, by `run` with `limit` s.
 
     A calm run goes before: processes that are new import what they need then, not within the limit.

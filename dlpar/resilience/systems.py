@@ -27,7 +27,7 @@ from dlpar.world import MPIError, pause
 
 RANKS, ROUNDS, VICTIM, N = 4, 3, 2, 10
 LATE = 0.05  # s
-PATIENCE = Patience(seconds=0.02, tries=3, limit=0.5)
+PATIENCE = Patience(seconds=0.05, tries=8, limit=1.0)
 
 
 def contribution(rank, k):
