@@ -65,7 +65,7 @@ class View:
     round: bool = False  # whether `policy.every` seconds are over: no arrival or end need be
     queue: dict = field(default_factory=dict)
     held: dict = field(default_factory=dict)
-    owner: dict = field(default_factory=dict)
+    tenants: dict = field(default_factory=dict)  # GPU -> the entries that hold it, if any
     _free: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -90,13 +90,16 @@ class View:
     def _hold(self, entry, gpus):
         order = self.cluster.order
         for gpu in gpus:
-            self.owner[gpu] = entry
-            del self._free[bisect_left(self._free, order[gpu], key=order.__getitem__)]
+            if gpu not in self.tenants:
+                del self._free[bisect_left(self._free, order[gpu], key=order.__getitem__)]
+            self.tenants.setdefault(gpu, []).append(entry)
 
-    def _release(self, gpus):
+    def _release(self, entry, gpus):
         for gpu in gpus:
-            del self.owner[gpu]
-            insort(self._free, gpu, key=self.cluster.order.__getitem__)
+            self.tenants[gpu].remove(entry)
+            if not self.tenants[gpu]:
+                del self.tenants[gpu]
+                insort(self._free, gpu, key=self.cluster.order.__getitem__)
 
 
 Policy = Callable[[View], Iterable[Start | Stop]]
@@ -107,7 +110,9 @@ def schedule(jobs, cluster, policy, contention=Exact, resume=0.0):
 
     policy : function (view) -> iterable of Start and Stop; it is asked whenever a job has come or
         gone, and every `policy.every` seconds if it has such an attribute. Each decision is
-        carried out as it is yielded.
+        carried out as it is yielded. With an attribute `policy.share`, so many jobs may hold a GPU
+        at once; it computes for one at a time, batch by batch, while others read and exchange: a
+        step takes at least as long as the computing of all together.
     contention : Exact or Counters, or what has their methods.
     resume : s for which a job that was stopped holds its GPUs anew before it goes on.
 
@@ -131,6 +136,7 @@ class _Run:
         self.coming = self.entries[::-1]
         self.planned = []  # heap of (time, number): ends; stale where entry.ends is another
         self.changed = {}
+        self.share = getattr(policy, "share", 1)
 
     def to_the_end(self):
         every = getattr(self.policy, "every", None)
@@ -192,8 +198,10 @@ class _Run:
         if len(gpus) != entry.job.gpus or len(set(gpus)) != len(gpus):
             raise ValueError(f"{name} needs {entry.job.gpus} different GPUs at once, got {gpus}")
         for gpu in gpus:
-            if gpu in view.owner:
-                raise ValueError(f"{name} is given {gpu}, which {view.owner[gpu].job.name} holds")
+            holders = view.tenants.get(gpu, ())
+            if len(holders) >= self.share:
+                held = " and ".join(other.job.name for other in holders)
+                raise ValueError(f"{name} is given {gpu}, held by {held}")
             if gpu not in view.cluster.order:
                 raise ValueError(f"{name} is given {gpu!r}, which is no GPU of the cluster")
         del view.queue[number]
@@ -205,6 +213,7 @@ class _Run:
         entry.ready = now + self.resume if again else now
         entry.began = entry.began if again else now
         self.changed.update(dict.fromkeys(self.contention.start(number, entry.job, gpus)))
+        self._tell_tenants(gpus)
 
     def _stop(self, entry):
         if entry.number not in self.view.held:
@@ -220,17 +229,34 @@ class _Run:
         steps = entry.left_then - entry.left
         self.record.stints.append(Stint(entry.number, entry.gpus, entry.since, now, steps, loading))
         del view.held[entry.number]
-        view._release(entry.gpus)
+        view._release(entry, entry.gpus)
+        self._tell_tenants(entry.gpus)
         entry.gpus, entry.since, entry.ends, entry.seconds = (), now, math.inf, math.inf
         self.changed.pop(entry.number, None)
         self.changed.update(dict.fromkeys(self.contention.stop(entry.number)))
+
+    def _tell_tenants(self, gpus):
+        """Note that the jobs on `gpus` may have got another pace."""
+        if self.share > 1:
+            tenants = self.view.tenants
+            self.changed.update({e.number: None for g in gpus for e in tenants.get(g, ())})
+
+    def _pace(self, entry, alone):
+        """Return s a step of `entry`, which would take `alone` if it had its GPUs to itself."""
+        if self.share == 1:
+            return alone
+        tenants = self.view.tenants
+        return max(alone, *(sum(e.job.compute for e in tenants[gpu]) for gpu in entry.gpus))
 
     def _plan(self):
         """Let the jobs whose steps have another length go on at their new pace."""
         now, known = self.view.now, self.contention.seconds
         for number in self.changed:
-            entry, seconds = self.entries[number], known.get(number)
-            if seconds is None or seconds == entry.seconds:
+            entry = self.entries[number]
+            if number not in known:
+                continue
+            seconds = self._pace(entry, known[number])
+            if seconds == entry.seconds:
                 continue
             entry.count(now)
             entry.seconds = seconds

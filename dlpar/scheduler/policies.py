@@ -1,9 +1,12 @@
 """Policies: functions (view) -> Start and Stop, made from a placement."""
 
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dlpar.scheduler.events import Start, Stop
+from dlpar.scheduler.steps import step_seconds
 
 
 def fifo(placement):
@@ -122,28 +125,35 @@ class _LeastService:
                 yield Stop(entry)
 
 
-def time_slicing(placement, every=60.0):
+def time_slicing(placement, every=60.0, share=1):
     """Return Gandiva's time-slicing: jobs take turns, at the borders of mini-batches.
 
     Every `every` seconds those that wait are served first, in the order in which they came to wait,
     and the jobs that have run longest since they started make room. A job's first turn comes soon
     after its arrival, however long the others are.
 
-    Source: Xiao et al., Gandiva, OSDI 2018, section 3.1: suspend and resume within 100 ms.
+    share : 2 for packing too: who finds no free GPUs is put beside a job of as many GPUs, if by
+        themselves the two would let those GPUs compute no more than all the time. See `schedule`.
+
+    Source: Xiao et al., Gandiva, OSDI 2018, sections 3.1 (suspend and resume within 100 ms) and 3.2
+    (packing; Gandiva tries a pair and parts it if it is slower, here the rule is declared).
     """
-    return _TakeTurns(placement, every)
+    return _TakeTurns(placement, every, share)
 
 
 @dataclass(frozen=True)
 class _TakeTurns:
     placement: Callable
     every: float
+    share: int
 
     def __call__(self, view):
         """Let those who wait have the GPUs of those who have had a turn."""
         if view.round:
             yield from self._make_room(view)
         yield from _start_all(view.waiting, self.placement, view)
+        if self.share > 1:
+            yield from _pair_up(view)
 
     def _make_room(self, view):
         wanted = sum(entry.job.gpus for entry in view.waiting) - len(view.free)
@@ -154,6 +164,26 @@ class _TakeTurns:
                 return
             wanted -= entry.job.gpus
             yield Stop(entry)
+
+
+def _pair_up(view):
+    """Start who waits beside a job of as many GPUs, the least busy one that leaves enough."""
+    wanted = {entry.job.gpus for entry in view.waiting}
+    alone = {}  # GPUs: [(share of the time in which its GPUs compute, number, entry)]
+    for entry in view.running:
+        if entry.job.gpus in wanted and all(len(view.tenants[gpu]) == 1 for gpu in entry.gpus):
+            busy = _busy(entry.job, entry.gpus, view.cluster)
+            insort(alone.setdefault(entry.job.gpus, []), (busy, entry.number, entry))
+    for entry in view.waiting:
+        hosts = alone.get(entry.job.gpus)
+        if hosts and hosts[0][0] + _busy(entry.job, hosts[0][2].gpus, view.cluster) <= 1:
+            yield Start(entry, hosts.pop(0)[2].gpus)
+
+
+@lru_cache(1 << 12)
+def _busy(job, gpus, cluster):
+    """Return the share of its time in which a job computes if no other one runs."""
+    return job.compute / step_seconds(job, gpus, cluster)
 
 
 def _start_all(line, placement, view):
