@@ -688,6 +688,14 @@ def test_survivors_in_the_sandbox_are_told_and_go_on_as_they_are_here(stand_in, 
 
 
 @in_sandbox
+@pytest.mark.parametrize("key", ["6", "'six'", "(1, 'a')"])
+def test_a_missing_key_is_named_as_it_is_here(stand_in, key):
+    with pytest.raises(KeyError) as error:
+        stand_in(f"def f():\n    return {{}}[{key}]\n")()
+    assert str(error.value) == key
+
+
+@in_sandbox
 def test_a_world_that_tells_of_no_deaths_has_no_calls_for_them(stand_in):
     f = stand_in("def f(comm):\n    comm.Shrink()\n")
     with pytest.raises(AttributeError, match="Shrink"):

@@ -216,7 +216,18 @@ def exception(name, message):
     if name == "MPIError":
         error_class, _, text = message.partition(": ")
         return MPIError(error_class, text)
+    if name == "KeyError":
+        message = Verbatim(message)
     return BUILTIN.get(name, RuntimeError)(message)
+
+
+class Verbatim(str):
+    """A text whose repr is itself: a KeyError says its key's repr, and here it has been said."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return str(self)
 
 
 BUILTIN = {
