@@ -1,0 +1,30 @@
+"""Counts the readers that it starts, and not those that run."""
+
+from collections import Counter
+
+CAUGHT = r"two readers come, one by one.*count readers"
+
+
+def decide(now, waiting, running, free, places):
+    free, starts = set(free), []
+    readers = Counter()
+    for job in sorted(waiting, key=lambda job: job["gpus"] * job["seconds"]):
+        k = job["gpus"]
+        if k > len(free):
+            continue
+        if job["reads"]:
+            on = []
+            for _ in range(k):
+                on.append(min(free, key=lambda g: (readers[places[g][1]], g)))
+                free.remove(on[-1])
+                readers[places[on[-1]][1]] += 1
+        else:
+            left = Counter(places[g][0] for g in free)
+            fitting = sorted((n for n in left if left[n] >= k), key=left.get)
+            if not fitting and now - job["arrived"] < 4 * job["seconds"]:
+                continue
+            nodes = fitting[:1] or sorted(left, key=left.get, reverse=True)
+            on = [g for node in nodes for g in sorted(free) if places[g][0] == node][:k]
+            free.difference_update(on)
+        starts.append((job["job"], on))
+    return starts

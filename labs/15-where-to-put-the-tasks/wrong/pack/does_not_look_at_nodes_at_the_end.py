@@ -1,0 +1,17 @@
+"""Beyond a node, takes the first that are free."""
+
+from collections import Counter
+
+CAUGHT = r"took \d nodes, and \d have room"
+
+
+def pack(k, free, places):
+    if k > len(free):
+        return None
+    for level in (2, 1, 0):  # switch, socket, node
+        left = Counter(places[g][level] for g in free)
+        fitting = [name for name in left if left[name] >= k]
+        if fitting:
+            name = min(fitting, key=left.get)
+            return [g for g in free if places[g][level] == name][:k]
+    return free[:k]

@@ -1,0 +1,19 @@
+"""Does not strike out what it has taken."""
+
+from collections import Counter
+
+CAUGHT = r"gave one GPU twice"
+
+
+def spread(k, free, places):
+    if k > len(free):
+        return None
+    left = [Counter(places[g][level] for g in free) for level in range(3)]
+    chosen = []
+    for _ in range(k):
+        rest = [g for g in free if g >= 0]
+        g = max(rest, key=lambda g: [left[level][places[g][level]] for level in range(3)])
+        chosen.append(g)
+        for level in range(3):
+            left[level][places[g][level]] -= 1
+    return chosen
