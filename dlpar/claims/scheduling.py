@@ -21,12 +21,15 @@ from dlpar.scheduler import (
 
 SEEDS = range(1, 6)
 SIZES = {1: 0.5, 2: 0.15, 4: 0.15, 8: 0.2}
-JOBS, NODES, LOAD = 230, 4, 0.5
+JOBS, NODES = 230, 4
 RESUME = 10.0  # s until a job that was stopped goes on
+FULL = {"load": 1.5, "sigma": 0.7}  # a stream that keeps the cluster full to the end
+SWITCH = 0.1  # s, Gandiva's suspend and resume
 POLICIES = {
     "FIFO": lambda: fifo(consolidated(skew=0.0)),
     "2D-LAS": lambda: fewest_attained(consolidated(elsewhere=pack)),
     "time-slicing": lambda: time_slicing(pack, every=300.0),
+    "packing": lambda: time_slicing(pack, every=300.0, share=2),
 }
 
 
@@ -50,15 +53,16 @@ def aware_gain(draws=40, gpus=4):
 
 
 @lru_cache
-def measured(policy, seed):
+def measured(policy, seed, full=False):
     """Return the measures of a stream of JOBS jobs, by name: see `Schedule.summary`."""
     cluster = gpu_cluster(NODES)
-    rng = np.random.default_rng(seed)
-    jobs = job_stream(JOBS, len(cluster.gpus), rng, LOAD, median=900.0, sizes=SIZES)
-    return schedule(jobs, cluster, POLICIES[policy](), Counters, RESUME).summary()
+    rng, shape = np.random.default_rng(seed), FULL if full else {"load": 0.5}
+    jobs = job_stream(JOBS, len(cluster.gpus), rng, median=900.0, sizes=SIZES, **shape)
+    resume = SWITCH if full else RESUME
+    return schedule(jobs, cluster, POLICIES[policy](), Counters, resume).summary()
 
 
-def ratio(one, other, what):
+def ratio(one, other, what, full=False):
     """Return the sum over the seeds of `what` under policy `one`, over that under `other`."""
-    total = [sum(measured(policy, seed)[what] for seed in SEEDS) for policy in (one, other)]
+    total = [sum(measured(policy, seed, full)[what] for seed in SEEDS) for policy in (one, other)]
     return total[0] / total[1]
