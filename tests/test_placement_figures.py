@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from dlpar.figures import occupancy, slow_downs
-from dlpar.scheduler import Counters, Job, fifo, gpu_cluster, job_stream, pack, schedule, spread
+from dlpar.scheduler import (
+    Counters,
+    Job,
+    fifo,
+    gpu_cluster,
+    job_stream,
+    pack,
+    schedule,
+    spread,
+    time_slicing,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLUSTER = gpu_cluster(2)
@@ -80,6 +90,20 @@ def test_each_stint_covers_its_gpus_for_as_long_as_it_held_them(tmp_path):
         np.testing.assert_allclose(found[:, 2], wide, atol=0.02)
         rows = {round((y - 30.0) / row + k) for _, y, _, h in found for k in range(round(h / row))}
         assert rows == {CLUSTER.order[gpu] for gpu in stint.gpus}
+
+
+def test_a_guest_has_half_of_its_hosts_rows_and_a_gpu_with_two_jobs_is_held_once(tmp_path):
+    jobs = [Job(16, 100, 1.0, nbytes=4e9), Job(16, 50, 1.0, nbytes=4e9)]
+    done = schedule(jobs, CLUSTER, time_slicing(pack, every=1e6, share=2))
+    guest, host = done.stints  # the shorter one ends first
+    assert (guest.job, host.job, guest.start) == (1, 0, 0.0)
+    figure = occupancy(done)
+    drawn = [boxes(shape) for shape in by_class(parsed(figure, tmp_path), "stint")]
+    row = 14.0
+    np.testing.assert_allclose(drawn[0][:, 3], row / 2)
+    np.testing.assert_allclose(drawn[0][:, 1], 30.0 + row * (np.arange(16) + 0.5))
+    np.testing.assert_allclose(drawn[1][:, 3], [16 * row])
+    assert "100 % of the time" in figure.alt
 
 
 def test_no_two_boxes_lie_on_one_another(tmp_path):

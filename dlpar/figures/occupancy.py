@@ -1,5 +1,6 @@
 """A cluster's life as a picture: which job held which GPU when, and how many jobs waited."""
 
+import math
 from itertools import pairwise
 
 from dlpar.figures.axes import linear_ticks
@@ -16,7 +17,8 @@ def occupancy(done, start=0.0, end=None, ruler="virtual"):
     """Draw a row a GPU, time to the right, a colour a job; below, the number of jobs that wait.
 
     A job keeps its colour wherever it is; there are eight, and job 8 has job 0's again. Where the
-    ground is seen, nobody holds the GPU. Lines part the nodes.
+    ground is seen, nobody holds the GPU. A job that came to GPUs which another one held has the
+    lower half of their rows. Lines part the nodes.
 
     Parameters
     ----------
@@ -48,6 +50,26 @@ def _runs(rows):
     return found
 
 
+def _guests(stints):
+    """Return the stints that began on a GPU which an earlier one still held."""
+    until, found = {}, set()
+    for stint in sorted(stints, key=lambda s: (s.start, s.job)):
+        if any(until.get(gpu, stint.start) > stint.start for gpu in stint.gpus):
+            found.add(stint)
+        else:
+            until.update(dict.fromkeys(stint.gpus, stint.end))
+    return found
+
+
+def _union(spans):
+    """Return the length of the union of (start, end) pairs."""
+    total, reached = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(end - max(start, reached), 0.0)
+        reached = max(reached, end)
+    return total
+
+
 class _Life:
     """Where each GPU's row and each moment lies, and what is drawn there."""
 
@@ -74,6 +96,7 @@ class _Life:
     def jobs(self):
         """Return one shape a stint: a box on each run of neighbouring GPUs."""
         order, names = self.done.cluster.order, self.done.jobs
+        guests = _guests(self.stints)
         for stint in self.stints:
             since, until = self._span(stint)
             wide = max(self.x(until) - self.x(since), 0.3)
@@ -83,6 +106,12 @@ class _Life:
                 box(self.x(since), self.top + self.high * first, wide, self.high * count)
                 for first, count in _runs(rows)
             )
+            if stint in guests:
+                half = self.high / 2
+                d = "".join(
+                    box(self.x(since), self.top + self.high * row + half, wide, half)
+                    for row in rows
+                )
             said = (
                 f"{names[stint.job].name}: {counted(len(rows), 'GPU')}, "
                 f"{stint.start / _HOUR:.2f} h to {stint.end / _HOUR:.2f} h"
@@ -128,7 +157,11 @@ class _Life:
 
     def words(self):
         """Return the picture in words."""
-        held = sum(len(s.gpus) * (b - a) for s in self.stints for a, b in [self._span(s)])
+        spans = {}
+        for stint in self.stints:
+            for gpu in stint.gpus:
+                spans.setdefault(gpu, []).append(self._span(stint))
+        held = sum(map(_union, spans.values()))
         total = len(self.done.cluster.gpus) * (self.end - self.start)
         waited = sum(count * (b - a) for a, b, count in self.waits)
         most = max((count for _, _, count in self.waits), default=0)
