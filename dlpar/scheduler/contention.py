@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from dlpar.scheduler.steps import steps_together
-from dlpar.scheduler.traffic import alone, capacities, phases
+from dlpar.scheduler.traffic import capacities, phases
 
 KEPT = 1 << 14  # flows of a job on its GPUs that are kept, should a job like it come there again
 
@@ -119,18 +119,18 @@ class Counters:
         lasts, and s for each flow there.
         """
         made = phases(job, gpus, self.cluster)
-        times = [alone(phase, self.capacity) for phase in made]
+        loaded = [phase for phase in made if phase.loads]
+        there = [np.array([self.number[channel] for channel, _ in p.loads]) for p in loaded]
+        flows = [np.array([float(k) for _, k in p.loads]) for p in loaded]
+        each = [p.nbytes / self.speed[at] for p, at in zip(loaded, there, strict=True)]
+        times = [p.delay + (k * s).max() for p, k, s in zip(loaded, flows, each, strict=True)]
+        total = sum(times) + sum(p.delay for p in made if not p.loads)
         mine = np.zeros(len(self.load))
-        parts = []
-        for phase, time in zip(made, times, strict=True):
-            if phase.loads:
-                there = np.array([self.number[channel] for channel, _ in phase.loads])
-                flows = np.array([float(k) for _, k in phase.loads])
-                mine[there] += flows * (time / sum(times))
-                parts.append((there, flows, phase.nbytes))
+        for at, k, time in zip(there, flows, times, strict=True):
+            mine[at] += k * (time / total)
         where = np.flatnonzero(mine)
         # In a phase, the job's flows count whole, and all other jobs' on average.
-        parts = [(there, flows - mine[there], n / self.speed[there]) for there, flows, n in parts]
+        parts = [(at, k - mine[at], s) for at, k, s in zip(there, flows, each, strict=True)]
         return sum(phase.delay for phase in made), parts, where, mine[where]
 
     def stop(self, key):

@@ -5,8 +5,9 @@ rate. Among jobs, rates are max-min fair: they rise together until a link is ful
 stay there, the others rise on (progressive filling, as in `dlpar.world.Topology`).
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 ROUNDING = 1 + 1e-9
 
@@ -58,10 +59,7 @@ def _crossings(pairs, rounds, nbytes, cluster):
     found = []
     for stage in range(max(map(len, routes), default=0)):
         hops = [route[stage] for route in routes if stage < len(route)]
-        loads = {}
-        for _, channels in hops:
-            for channel in channels:
-                loads[channel] = loads.get(channel, 0) + 1
+        loads = Counter(chain.from_iterable(channels for _, channels in hops))
         latency = max(latency for latency, _ in hops)
         found.append(Phase(rounds * latency, nbytes, tuple(loads.items())))
     return found
