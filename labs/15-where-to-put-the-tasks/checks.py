@@ -180,6 +180,111 @@ def name_of(level, outer):
             f"in socket {outer[1]}" if len(outer) > 1 else "")[level]  # fmt: skip
 
 
+# make_room: jobs hold GPUs, and one that comes needs a node
+
+
+class Filled(NamedTuple):
+    """Who holds which GPUs, and how many a new job needs in one node."""
+
+    words: str
+    places: tuple[tuple[int, int, int], ...]
+    jobs: tuple[tuple[int, ...], ...]
+    asked: tuple[int, ...]
+
+
+def run_of(*sizes, start=0):
+    """Return jobs of these sizes on GPUs in a row; a negative size leaves GPUs free."""
+    jobs = []
+    for size in sizes:
+        if size > 0:
+            jobs.append(tuple(range(start, start + size)))
+        start += abs(size)
+    return tuple(jobs)
+
+
+def public_filled(rng):
+    yield Filled("two idle nodes", TWO, (), (1, 8, 9, 16))
+    yield Filled("a full node and an idle one", TWO, run_of(8), (1, 8, 9))
+    yield Filled("two GPUs are held in each node", TWO, run_of(2, -6, 2, -6), (6, 7, 8, 9))
+    yield Filled("jobs of 4 in both nodes", TWO, run_of(4, -4, 4, -4), (4, 5, 8, 9))
+    yield Filled("jobs of 3, 2, 2, and 1 is free", TWO, run_of(3, 2, 2, -1, -5, 3), (2, 6, 7))
+    yield Filled(
+        "the node with most free has large jobs", TWO, run_of(4, -4, 1, 1, 1, 2, -3), (5, 6)
+    )
+    across = ((0, 8, 9), (1, 2, 3, 4), (10, 11))
+    yield Filled(
+        "a job with one GPU in one node and two in the other", TWO, across, (4, 5, 6, 7, 8)
+    )
+    yield Filled("one more GPU is asked for than is free", TWO, run_of(4, 4, -2, 6), (2, 3))
+
+
+def held_out_filled(rng):
+    for nodes, most in ((2, 3), (3, 3), (3, 5), (4, 4)):
+        for tight in (0.5, 0.8):
+            places = shuffled(regular(nodes), rng)
+            line = [int(g) for g in rng.permutation(len(places))]
+            jobs = []
+            while sum(map(len, jobs)) < tight * len(places) - most:
+                size, start = int(rng.integers(1, most + 1)), sum(map(len, jobs))
+                jobs.append(tuple(line[start : start + size]))
+            yield Filled(
+                f"{nodes} nodes, {len(jobs)} jobs", places, tuple(jobs), tuple(range(2, 10))
+            )
+
+
+def rooms_made(cases):
+    def check(function, rng):
+        for case in cases(rng):
+            yield case.words
+            for k in case.asked:
+                got = function(k, [list(job) for job in case.jobs], list(case.places))
+                made(got, k, case)
+
+    return check
+
+
+def made(got, k, case):
+    """The jobs that move make room for k in one node, and no others would do with less."""
+    par = fewest(k, case)
+    who = f"for {k} GPUs it"
+    if par is None or got is None:
+        if got is not None:
+            raise CheckFailure(f"{who} would move {str(got)[:60]}: no moves can help, return None")
+        if par is not None:
+            raise CheckFailure(f"{who} gave up, and {par} GPUs that move are enough")
+        return
+    if not isinstance(got, list | tuple) or not all(
+        type(j) is int and 0 <= j < len(case.jobs) for j in got
+    ):
+        raise CheckFailure(f"{who} returned {str(got)[:60]}: not a list of jobs' numbers")
+    if len(set(got)) != len(got):
+        raise CheckFailure(f"{who} moves a job twice: {got}")
+    staying = {g for j, job in enumerate(case.jobs) if j not in got for g in job}
+    free = groups(set(range(len(case.places))) - staying, case.places, NODE)
+    if max(free.values(), default=0) < k:
+        raise CheckFailure(f"{who} moves jobs {list(got)}, and no node has {k} GPUs free then")
+    cost = sum(len(case.jobs[j]) for j in got)
+    if cost > par:
+        raise CheckFailure(f"{who} moves jobs that hold {cost} GPUs, par is {par}")
+
+
+def fewest(k, case):
+    """Return how many GPUs must move, or None if that does not help."""
+    if len(case.places) - sum(map(len, case.jobs)) < k:
+        return None
+    costs = []
+    for node, size in groups(range(len(case.places)), case.places, NODE).items():
+        least = {0: 0}  # GPUs that are freed here: GPUs that move
+        for job in case.jobs:
+            inside = sum(case.places[g][NODE] == node for g in job)
+            for freed, cost in list(least.items()) if inside else ():
+                now = freed + inside
+                least[now] = min(least.get(now, len(case.places)), cost + len(job))
+        free = size - max(least)
+        costs += [cost for freed, cost in least.items() if free + freed >= k]
+    return min(costs, default=None)
+
+
 # share: rates of flows on links
 
 
@@ -506,6 +611,13 @@ TASKS = (
         spreads(held_out_rooms),
         points=2,
         par="what is left is as even as it can be: nodes, sockets, switches",
+    ),
+    Task(
+        "make_room",
+        rooms_made(public_filled),
+        rooms_made(held_out_filled),
+        points=3,
+        par="the fewest GPUs that move",
     ),
     Task(
         "share",

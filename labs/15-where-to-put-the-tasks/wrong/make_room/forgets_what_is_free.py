@@ -1,0 +1,19 @@
+"""Makes room by moves alone, and does not count what is free already."""
+
+from itertools import combinations
+
+CAUGHT = r"moves jobs that hold|gave up"
+
+
+def make_room(k, jobs, places):
+    if len(places) - sum(map(len, jobs)) < k:
+        return None
+    found = {}
+    for node in {place[0] for place in places}:
+        inside = [sum(places[g][0] == node for g in job) for job in jobs]
+        here = [j for j in range(len(jobs)) if inside[j]]
+        for count in range(len(here) + 1):
+            for moved in combinations(here, count):
+                if sum(inside[j] for j in moved) >= k:
+                    found[moved] = sum(len(jobs[j]) for j in moved)
+    return list(min(found, key=found.get)) if found else None

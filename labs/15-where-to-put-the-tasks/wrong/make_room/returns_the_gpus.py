@@ -1,0 +1,20 @@
+"""Returns the GPUs that become free, and not the jobs."""
+
+from itertools import combinations
+
+CAUGHT = r"not a list of jobs' numbers|moves jobs|no node has"
+
+
+def make_room(k, jobs, places):
+    if len(places) - sum(map(len, jobs)) < k:
+        return None
+    found = {}
+    for node in {place[0] for place in places}:
+        size = sum(place[0] == node for place in places)
+        inside = [sum(places[g][0] == node for g in job) for job in jobs]
+        here = [j for j in range(len(jobs)) if inside[j]]
+        for count in range(len(here) + 1):
+            for moved in combinations(here, count):
+                if size - sum(inside) + sum(inside[j] for j in moved) >= k:
+                    found[moved] = sum(len(jobs[j]) for j in moved)
+    return [g for j in min(found, key=found.get) for g in jobs[j]] if found else None
