@@ -126,6 +126,7 @@ def test_the_words_tell_jobs_hours_share_and_queue():
     part = occupancy(three_jobs(), 0.0, 3600.0).alt
     assert "2 jobs on 16 GPUs from 0 h to 1 h; 100 %" in part
     assert "0.5 jobs wait on average" in part
+    assert "1.0 jobs wait on average" in occupancy(three_jobs(), 2700.0, 3600.0).alt
 
 
 def test_a_job_keeps_its_hue_and_names_cannot_break_the_picture(tmp_path):
