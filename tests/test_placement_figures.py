@@ -152,4 +152,5 @@ def test_the_greatest_slow_down_is_deepest_and_all_are_written(tmp_path):
     assert tints == pytest.approx([0.03, 0.125, 0.25, 0.5], abs=0.01)
     words = [e.text for e in root.iter(f"{SVG}text") if re.fullmatch(r"\d\.\d\d", e.text)]
     assert words == ["1.00", "1.25", "1.50", "2.00"]
+    assert by_class(root, "pair")[2].find(f"{SVG}title").text == "talks beside <a> & b: 1.50"
     assert "talks beside <a> & b 1.50" in slow_downs(ODD, [[1.0, 1.25], [1.5, 2.0]]).alt
