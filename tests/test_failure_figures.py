@@ -154,3 +154,17 @@ def test_time_is_drawn_where_it_went_and_failures_have_a_tick(tmp_path):
 def test_time_that_was_not_spent_is_refused(rows, hours):
     with pytest.raises(ValueError, match=r"time_spent needs|one of"):
         time_spent(rows, hours)
+
+
+def test_a_sum_stands_at_its_distance_and_the_words_say_how_many_differ(tmp_path):
+    ulps = [-3, -3, 0, 7, 7, 7]
+    sums = np.float32(1.5) + np.array(ulps, np.float32) * np.float32(2**-23)
+    root = parsed(sum_spread({"orders": sums}, 1.5), tmp_path)
+    told = [bar.find(f"{SVG}title").text for bar in by_class(root, "bar")]
+    assert told == ["about -3 ulps: 2 of 6 sums", "about 0 ulps: 1 of 6 sums",
+                    "about 7 ulps: 3 of 6 sums"]  # fmt: skip
+    assert "orders: 3 different results" in ["".join(t.itertext()) for t in root.iter(f"{SVG}text")]
+    (exact,) = by_class(root, "exact")
+    middle = by_class(root, "bar")[1]
+    at = float(middle.get("x")) + float(middle.get("width")) / 2
+    assert at == pytest.approx(float(re.findall(r"[\d.]+", exact.get("d"))[0]), abs=0.1)
