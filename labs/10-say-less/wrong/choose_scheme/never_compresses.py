@@ -1,0 +1,7 @@
+"""Has another favourite."""
+
+CAUGHT = r"takes .* takes"
+
+
+def choose_scheme(schemes, ranks, alpha, beta, compute):
+    return "floats"
