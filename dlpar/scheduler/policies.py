@@ -80,9 +80,9 @@ def fewest_attained(placement, queues=(3600.0,), every=360.0, promote=8.0):
 
     Service is GPUs x time held. A job is in the first queue until it has had `queues[0]`
     GPU-seconds, in the second until `queues[1]`, and so on; within a queue first come, first
-    served. Every `every` seconds the GPUs are given out anew in that order, and those that get none
-    are stopped; between, what is free is given to who waits. A job that has waited `promote` times
-    as long as it has run goes back to the first queue: no one starves.
+    served. Every `every` seconds the GPUs are given out anew in that order, and those are stopped
+    who make room for others; between, what is free is given to who waits. A job that has waited
+    `promote` times as long as it has run goes back to the first queue: no one starves.
 
     Source: Gu et al., Tiresias, NSDI 2019, section 3.2.
     """
@@ -113,16 +113,31 @@ class _LeastService:
         return sum(held >= limit for limit in self.queues), entry.number
 
     def _give_out(self, view):
-        """Stop the running jobs that are not among the first in line who fill the cluster."""
-        left, kept = len(view.cluster.gpus), set()
-        line = view.waiting + view.running
-        for entry in sorted(line, key=lambda e: self._rank(e, view.now)):
+        """Start the first in line who fill the cluster, in place of those who are not among them.
+
+        Who is stopped makes room for someone: where a placement refuses, the GPUs stay as they are.
+        """
+        left, first = len(view.cluster.gpus), []
+        for entry in sorted(view.waiting + view.running, key=lambda e: self._rank(e, view.now)):
             if entry.job.gpus <= left:
                 left -= entry.job.gpus
-                kept.add(entry.number)
-        for entry in view.running:
-            if entry.number not in kept:
-                yield Stop(entry)
+                first.append(entry)
+        stay, refused = {entry.number for entry in first}, set()
+        may_stop = {g: e for e in view.running if e.number not in stay for g in e.gpus}
+        for entry in first:
+            if entry.gpus or _shape(entry.job) in refused:
+                continue
+            gpus = self.placement(entry.job, view.free, view.cluster)
+            if gpus is None:
+                room = sorted([*view.free, *may_stop], key=view.cluster.order.__getitem__)
+                gpus = self.placement(entry.job, room, view.cluster)
+            if gpus is None:
+                refused.add(_shape(entry.job))
+                continue
+            for other in dict.fromkeys(may_stop[gpu] for gpu in gpus if gpu in may_stop):
+                may_stop = {gpu: e for gpu, e in may_stop.items() if e is not other}
+                yield Stop(other)
+            yield Start(entry, gpus)
 
 
 def time_slicing(placement, every=60.0, share=1):
