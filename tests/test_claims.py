@@ -49,6 +49,7 @@ def test_where_only_the_shape_is_held_it_holds(compared):
     assert server < without < poseidon
     assert ours["a step on the first free GPUs, over one placed by bipartition"] > 1.05
     assert ours["mean JCT, first come first served over 2D-LAS"] > 1.5
+    assert ours["makespan, the better of pack and spread over waiting for a good place"] > 1.1
     assert ours["work done in a GPU's time, over first come first served"] > 1.1
     assert 1 / 8 <= ours["way of 8 averaged workers, over that of one"] < 0.5
 

@@ -101,6 +101,10 @@ SCHEDULING = (
           "Xiao et al., OSDI 2018, abstract: 180 GPUs", "seen", "virtual",
           partial(scheduling.ratio, "packing", "FIFO", "goodput", True),
           note=_STREAM + "a full cluster, turns and two jobs on a GPU; that it gains is held"),
+    Claim("TOPO-AWARE-P", "makespan, the better of pack and spread over waiting for a good place",
+          1.30, "Amaral et al., SC 2017, abstract: up to", "seen", "virtual",
+          scheduling.patient_gain,
+          note="nodes like theirs, another stream; that it gains over both is held"),
 )  # fmt: skip
 
 _SEIDE = "Seide et al., Interspeech 2014, {}"
