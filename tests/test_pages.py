@@ -71,6 +71,14 @@ def test_pages_import_no_mpi(page):
             assert not any("mpi4py" in str(n) for n in [*names, getattr(node, "module", "")])
 
 
+@each_page
+def test_what_resolves_a_guess_is_shown(page):
+    for cell in code(read(page)):
+        lines = ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.M)).body
+        for node in lines[:-1]:  # only the value of a cell's last line is shown
+            assert not ast.unparse(node).startswith("resolve("), cell.source
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_chapter_keeps_its_plan_and_its_evidence_is_a_cell(page):
     text = (ROOT / f"{page}.md").read_text()
