@@ -1,6 +1,6 @@
 """The fault matrix on real processes: every fault of ranks, moment and system, plain and guarded.
 
-Run with: python benchmarks/real_matrix.py > dlpar/resilience/real_matrix.json
+Run with: python benchmarks/real_matrix.py > dlpar/resilience/real_matrix.jsonl
 The page shows the file, and tests do some of its cells again. Each death takes the processes of
 `run` with it, and new ones cost a few seconds: about ten minutes in all on a quiet machine.
 """
@@ -32,7 +32,7 @@ def main():
         rows.append(json.dumps(row))
         if cell.outcome in ("unnamed", "WRONG"):
             print(f"{time.monotonic() - start:.1f} s: {row}", file=sys.stderr)
-    print("[\n  " + ",\n  ".join(rows) + "\n]")
+    print("\n".join(rows))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from dlpar.resilience import matrix
 from dlpar.resilience.matrix import real_cell
 from dlpar.world.faults import WHEN
 
-TABLE = json.loads((Path(matrix.__file__).parent / "real_matrix.json").read_text())
+TEXT = (Path(matrix.__file__).parent / "real_matrix.jsonl").read_text()
+TABLE = [json.loads(row) for row in TEXT.splitlines()]
 
 
 # As many as there is time for: each death takes the processes of `run` with it.

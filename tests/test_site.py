@@ -144,6 +144,7 @@ def test_search_finds_without_a_server(chromium):
 
 @each_page
 def test_guesses_are_kept_and_resolved(page, visit):
+    expect = pytest.importorskip("playwright.sync_api").expect
     tab = visit(f"{page}.html")
     for box in range(tab.locator(".dlpar-predict").count()):
         name = tab.locator(".dlpar-predict").nth(box).get_attribute("data-name")
@@ -157,7 +158,7 @@ def test_guesses_are_kept_and_resolved(page, visit):
             tab.locator(f"{asked} input").blur()
         tab.reload()
         if radios.count():
-            assert tab.locator(f"{asked} input[type=radio]").nth(1).is_checked()
+            expect(tab.locator(f"{asked} input[type=radio]").nth(1)).to_be_checked()
         said = tab.locator(f"{answered} .guess").first.inner_text()
         assert said.startswith("You guessed")
 
