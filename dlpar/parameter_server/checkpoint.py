@@ -1,5 +1,6 @@
 """A server's state in one file: it is there as a whole, or as it was before."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -34,11 +35,18 @@ def save_shard(path, shard, optimizer):
         state[name] = np.array(list(getattr(shard, name).items()), np.int64).reshape(-1, 2)
     for name, value in memory_of(optimizer).items():
         state[f"optimizer.{name}"] = value
+    with in_one_step(path) as file:
+        np.savez(file, **state)
+
+
+@contextlib.contextmanager
+def in_one_step(path):
+    """Yield a file for bytes that takes the place of `path` at the end, when it is on the disk."""
     path = Path(path)
     handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **state)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(written, path)

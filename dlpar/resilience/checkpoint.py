@@ -8,8 +8,6 @@ refused before anything has changed.
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlpar.parameter_server import memory_of
+from dlpar.parameter_server.checkpoint import in_one_step
 
 FORMAT = "dlpar training state 1"
 
@@ -40,7 +39,9 @@ def save_state(path, params, optimizer=None, rng=None, step=0, **extra):
     process that is killed at any moment leaves the old one or the new one.
     Cost: the bytes of the arrays and about 2 KiB.
     """
-    _write(Path(path), pack_state(params, optimizer, rng, step, **extra))
+    packed = pack_state(params, optimizer, rng, step, **extra)
+    with in_one_step(path) as file:
+        file.write(packed)
 
 
 def load_state(path, params, optimizer=None, rng=None):
@@ -87,19 +88,6 @@ def unpack_state(packed, params, optimizer=None, rng=None, name="the state"):
         _recall(optimizer, memory)
     extra = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith("extra.")}
     return Restored(int(arrays["step"]), extra)
-
-
-def _write(path, packed):
-    handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(packed)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(written, path)
-    except BaseException:
-        Path(written).unlink(missing_ok=True)
-        raise
 
 
 def _read(packed, name):

@@ -23,6 +23,7 @@ import numpy as np
 from dlpar.data import digits
 from dlpar.nn import mlp
 from dlpar.optim import Momentum
+from dlpar.resilience.checkpoint import load_state, save_state
 
 DONE, IN_STEPS, STEPS, IN_SAVES, SAVES, BORN = range(6)  # the page's counters, float64
 SIZES, BATCH, RATE = (64, 64, 10), 32, 0.05
@@ -65,8 +66,8 @@ def train_under_kills(steps, every, gaps, ballast=0, seed=0, timeout=60):
     with tempfile.TemporaryDirectory() as folder:
         task = [folder, steps, every, [float(gap) for gap in gaps], ballast, seed]
         told = _supervised(json.dumps(task), timeout)
-        saved, params, _ = load(Path(folder) / "state.npz")
-    return Killed(params, saved, **told)
+        saved, model, _ = _resumed(Path(folder) / "state.npz", seed)
+    return Killed(model.params, saved, **told)
 
 
 def _supervised(task, timeout):
@@ -94,7 +95,8 @@ def supervise(folder, steps, every, gaps, ballast, seed):
     page = memoryview(mmap.mmap(-1, 64)).cast("d")
     data = digits(np.random.default_rng(seed))
     path, lost, restarts = Path(folder) / "state.npz", [], []
-    _save(path, 0, _fresh(seed), np.zeros(ballast, np.uint8))
+    model, optimizer = _fresh(seed)
+    save_state(path, model.params, optimizer)
     lives = [*gaps] if steps is None else [*gaps, None]
     started = last = time.monotonic()
     for gap in lives:
@@ -106,7 +108,7 @@ def supervise(folder, steps, every, gaps, ballast, seed):
         last = now
         if ended:
             break
-        lost.append(int(page[DONE]) - load(path)[0] if page[BORN] else 0)
+        lost.append(int(page[DONE]) - _resumed(path, seed)[0] if page[BORN] else 0)
     return {
         "wall": last - started,
         "lost": lost,
@@ -142,8 +144,7 @@ def _live(gap, train):
 def _train(path, steps, every, ballast, seed, data, page):
     """Go on from the checkpoint at `path`."""
     weight = np.zeros(ballast, np.uint8)
-    model, optimizer = _fresh(seed)
-    done, model.params[:], optimizer.v[:] = load(path)
+    done, model, optimizer = _resumed(path, seed)
     page[DONE], page[BORN] = done, time.monotonic()
     while steps is None or done < steps:
         begun = time.perf_counter()
@@ -156,7 +157,7 @@ def _train(path, steps, every, ballast, seed, data, page):
         page[STEPS] += 1
         if done % every == 0 or done == steps:
             begun = time.perf_counter()
-            _save(path, done, (model, optimizer), weight)
+            save_state(path, model.params, optimizer, step=done, ballast=weight)
             page[IN_SAVES] += time.perf_counter() - begun
             page[SAVES] += 1
 
@@ -167,19 +168,10 @@ def _fresh(seed):
     return model, Momentum(model.params)
 
 
-def _save(path, done, parts, ballast):
-    """Write all that the next steps depend on; the old file stays until the new one is whole."""
-    model, optimizer = parts
-    written = path.with_suffix(".part")
-    with open(written, "wb") as file:
-        np.savez(file, done=done, params=model.params, v=optimizer.v, ballast=ballast)
-    os.replace(written, path)
-
-
-def load(path):
-    """Return (steps done, params, the optimiser's v) of a checkpoint."""
-    with np.load(path) as state:
-        return int(state["done"]), state["params"], state["v"]
+def _resumed(path, seed):
+    """Return (steps done, model, optimiser) as the checkpoint at `path` has them."""
+    model, optimizer = _fresh(seed)
+    return load_state(path, model.params, optimizer).step, model, optimizer
 
 
 if __name__ == "__main__":
