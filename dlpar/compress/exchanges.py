@@ -7,8 +7,9 @@ it alike (only dice differ). What a code refuses raises before this rank's first
 import numpy as np
 
 from dlpar.collectives import ring_allgather
+from dlpar.collectives.chunks import even_slices
 from dlpar.compress.feedback import tell
-from dlpar.compress.routes import even, from_all, length, to_all
+from dlpar.compress.routes import from_all, length, to_all
 from dlpar.compress.signs import Sign
 
 
@@ -64,7 +65,7 @@ class MajorityVote:
     def __call__(self, grads, comm):
         """Return the majority's signs, (n,) of +1 and -1."""
         code, p = Sign(scaled=False), comm.size
-        shares = even(grads.size, p)
+        shares = even_slices(grads.size, p)
         ballots = [code.encode(grads[share]) for share in shares]
         votes = sum(code.decode(ballot) for ballot in from_all(ballots, comm))
         sizes = [code.nbytes(length(share)) for share in shares]
@@ -74,7 +75,7 @@ class MajorityVote:
 
 def majority_bytes(n, p):
     """Return the bytes that each of p ranks sends for one vote over n elements, a list."""
-    sizes = [Sign(scaled=False).nbytes(length(share)) for share in even(n, p)]
+    sizes = [Sign(scaled=False).nbytes(length(share)) for share in even_slices(n, p)]
     return [sum(sizes) - own + (p - 1) * own for own in sizes]
 
 
@@ -107,6 +108,6 @@ class RingExchange:
 
 def ring_bytes(n, p, code):
     """Return the bytes that each of p ranks sends for `RingExchange(code)`, a list."""
-    sizes = [code.nbytes(length(share)) for share in even(n, p)]
+    sizes = [code.nbytes(length(share)) for share in even_slices(n, p)]
     travels = [sum(sizes) - sizes[r] for r in range(p)]  # every chunk but its own
     return [out + (p - 1) * own for out, own in zip(travels, sizes, strict=True)]

@@ -3,9 +3,10 @@
 import numpy as np
 
 from dlpar.collectives import ring_allreduce
+from dlpar.collectives.chunks import even_slices
 from dlpar.compress.feedback import tell
 from dlpar.compress.one_bit import OneBit, column_lengths
-from dlpar.compress.routes import even, length, to_all
+from dlpar.compress.routes import length, to_all
 
 
 class OneBitExchange:
@@ -133,7 +134,7 @@ def _shares(n, p, column):
     lengths = column_lengths(n, column)
     ends = np.concatenate([[0], np.cumsum(lengths)])
     slices, codes = [], []
-    for columns in even(len(lengths), p):
+    for columns in even_slices(len(lengths), p):
         slices.append(slice(int(ends[columns.start]), int(ends[columns.stop])))
         given = column if np.ndim(column) == 0 else lengths[columns]
         codes.append(OneBit(given if np.size(given) else 1))  # a share may be empty

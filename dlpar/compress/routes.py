@@ -1,7 +1,5 @@
 """Ways of messages between ranks that all send something, of sizes that all can compute."""
 
-from itertools import pairwise
-
 import numpy as np
 
 
@@ -25,13 +23,6 @@ def to_all(message, sizes, comm):
         to, source = (r + s) % p, (r - s) % p
         comm.Sendrecv(message, dest=to, recvbuf=got[source], source=source)
     return got
-
-
-def even(n, p):
-    """Return p slices of n whose lengths differ by at most 1, the longer ones first."""
-    q, more = divmod(n, p)
-    starts = [k * q + min(k, more) for k in range(p + 1)]
-    return [slice(a, b) for a, b in pairwise(starts)]
 
 
 def length(part):

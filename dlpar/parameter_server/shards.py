@@ -1,6 +1,7 @@
 """Which server holds which part of the weights: each gets slices of the one flat vector."""
 
 from dlpar.collectives.arguments import require_count
+from dlpar.collectives.chunks import even_slices
 
 
 def even_shards(d, servers):
@@ -9,9 +10,7 @@ def even_shards(d, servers):
     Source: key ranges, Li et al., OSDI 2014, section 4.3.
     """
     require_count("servers", servers, "even_shards")
-    size, longer = divmod(d, servers)
-    starts = [k * size + min(k, longer) for k in range(servers + 1)]
-    return [[slice(starts[k], starts[k + 1])] for k in range(servers)]
+    return [[part] for part in even_slices(d, servers)]
 
 
 def tensor_shards(parts, servers):
