@@ -12,21 +12,16 @@ not: all replicas take the same wrong step. Only computing it a second time find
 Source: Huang & Abraham, IEEE Trans. Computers C-33 (1984), for the sum that is carried along.
 """
 
-import zlib
 from collections import Counter
 
 import numpy as np
 
+from dlpar.data_parallel.synchronous import checksum
 from dlpar.world.constants import MAX, SUM, Status
 
 
 class Corrupted(RuntimeError):
     """A message that came was not the one that was sent."""
-
-
-def checksum(x):
-    """Return the CRC-32 of the bits of `x`: every single flip changes it, and 1 in 2^32 others."""
-    return zlib.crc32(np.ascontiguousarray(x).reshape(-1).view(np.uint8).data)
 
 
 def flip_bit(x, element, bit):
